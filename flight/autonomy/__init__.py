@@ -1,0 +1,1 @@
+"""What the board concludes: from a model's integers to findings to a decision."""

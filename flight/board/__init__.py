@@ -1,0 +1,1 @@
+"""Every touch of the machine: clock, sensors, model worker, ports, health."""

@@ -1,0 +1,1 @@
+"""What bytes mean: values, records, parts, events, journal, codecs."""

@@ -1,0 +1,1 @@
+"""Codecs: integer arrays to small parts that decode alone, and back, bit for bit."""

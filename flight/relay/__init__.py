@@ -1,0 +1,1 @@
+"""How bytes travel: bundles, LTP, serial framing, contact plan, store, node, security."""

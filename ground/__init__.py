@@ -1,0 +1,1 @@
+"""Ground: receive, archive, decode, replay."""

@@ -1,0 +1,1 @@
+"""What serves the project: start, simulators, benches, the demo."""

@@ -1,0 +1,1 @@
+"""Simulators of what the sensors see."""
