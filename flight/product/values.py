@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,3 @@ class Decision:
     keep_frame: bool
     """Send the whole frame, lossless (priority 3)."""
     findings: tuple[Finding, ...]
-
-
-Unpacked: TypeAlias = Any
-"""A msgpack tree before it is checked. The only place for Any: every reader narrows it."""
