@@ -5,7 +5,7 @@ without an answer yields no site, a spectrum without one yields no phase, and th
 is kept for people to look at.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flight.product.values import Decision, Finding, Kind, Verdict
 
@@ -88,8 +88,6 @@ def decide(
         or (policy.keep_unanswered and news and verdict == Verdict.NO_ANSWER)
         or (policy.keep_anomalous and news and verdict == Verdict.ANOMALY)
     )
-    since = 0 if keep_frame else before.since_kept + (before.since_kept >= 0)
-    after = replace(before, since_kept=since, last=verdict)
     decision = Decision(
         frame_number=frame_number,
         verdict=verdict,
@@ -97,4 +95,11 @@ def decide(
         keep_frame=keep_frame,
         findings=findings,
     )
-    return memory.with_sensor(sensor, after), decision
+    return remember(memory, sensor, decision), decision
+
+
+def remember(memory: Memory, sensor: str, decision: Decision) -> Memory:
+    """Return the memory after a decision; a restart rebuilds it from the journal by this alone."""
+    before = memory.of(sensor)
+    since = 0 if decision.keep_frame else before.since_kept + (before.since_kept >= 0)
+    return memory.with_sensor(sensor, SensorMemory(since_kept=since, last=decision.verdict))
