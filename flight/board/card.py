@@ -5,10 +5,12 @@ leaves the others (training data, licence, metrics, failures) to people.
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from flight.board.known_answer import KnownAnswer, OutputAnswer
 
@@ -16,6 +18,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+PolicyT = TypeVar("PolicyT")
 
 MAX_CARD_BYTES = 1 << 18
 MAX_MODEL_BYTES = 64 << 20
@@ -49,8 +53,19 @@ class Card:
     input: TensorCard
     outputs: tuple[TensorCard, ...]
     known_answer: KnownAnswer
-    policy: tuple[tuple[str, int], ...]
-    """Integer thresholds for the task's policy, as the training calibrated them."""
+    policy: tuple[tuple[str, int | tuple[int, ...]], ...]
+    """Integers for the task's policy, as the training calibrated them."""
+
+    def policy_as(self, cls: type[PolicyT]) -> PolicyT:
+        """Return the task's policy class, filled.
+
+        Raises:
+            CardError: a key is missing or unknown there, or its value cannot be meant.
+        """
+        try:
+            return cls(**dict(self.policy))
+        except (TypeError, ValueError) as error:
+            raise CardError(f"card of model {self.name}: [policy]: {error}") from error
 
 
 def read_card(folder: Path) -> Card:
@@ -100,18 +115,22 @@ def read_model(folder: Path, digest: bytes) -> bytes:
 def _card(root: "_Table") -> Card:
     outputs = tuple(_tensor(table, table.text("name")) for table in root.tables("output"))
     known = root.table("known_answer")
-    answers = tuple(_answer(table) for table in known.tables("output"))
-    if len(answers) != len(outputs):
+    samples = known.tables("output")
+    if len(samples) != len(outputs):
         raise root.wrong("known_answer.output", f"must be given {len(outputs)} times, as output is")
+    answers = tuple(
+        _answer(table, math.prod(output.shape))
+        for table, output in zip(samples, outputs, strict=True)
+    )
     return Card(
         name=root.text("name"),
-        version=root.text("version"),
+        version=root.version("version"),
         task=root.text("task"),
         digest=root.digest("sha256"),
         input=_tensor(root.table("input"), "input"),
         outputs=outputs,
-        known_answer=KnownAnswer(known.integer("seed"), known.integer("step"), answers),
-        policy=root.table("policy").thresholds() if "policy" in root.values else (),
+        known_answer=KnownAnswer(known.integer("seed"), answers),
+        policy=root.table("policy").policy() if "policy" in root.values else (),
     )
 
 
@@ -122,12 +141,14 @@ def _tensor(table: "_Table", name: str) -> TensorCard:
     return TensorCard(name, shape, table.number("scale"), table.int8("zero_point"))
 
 
-def _answer(table: "_Table") -> OutputAnswer:
+def _answer(table: "_Table", size: int) -> OutputAnswer:
     index, value = table.integers("index"), table.integers("value")
     if not index or len(index) != len(value):
         raise table.wrong("value", f"must be as many as index ({len(index)}), and at least one")
-    if min(index) < 0 or min(value) < -128 or max(value) > 127:
-        raise table.wrong("value", "index must not be negative, value must be an int8")
+    if min(index) < 0 or max(index) >= size:
+        raise table.wrong("index", f"must lie within the output, 0 to {size - 1}")
+    if min(value) < -128 or max(value) > 127:
+        raise table.wrong("value", "must be from -128 to 127")
     return OutputAnswer(index, value, table.integer("tolerance"))
 
 
@@ -153,16 +174,25 @@ class _Table:
             raise self.wrong(key, "must be text in quotes")
         return value
 
-    def integer(self, key: str) -> int:
+    def version(self, key: str) -> str:
+        return str(self.signed(key)) if isinstance(self.get(key), int) else self.text(key)
+
+    def signed(self, key: str) -> int:
         value = self.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self.wrong(key, "must be a whole number, 0 or more")
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(key, "must be a whole number: integers decide")
+        return value
+
+    def integer(self, key: str) -> int:
+        value = self.signed(key)
+        if value < 0:
+            raise self.wrong(key, "must be 0 or more")
         return value
 
     def int8(self, key: str) -> int:
-        value = self.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not -128 <= value <= 127:
-            raise self.wrong(key, "must be a whole number from -128 to 127")
+        value = self.signed(key)
+        if not -128 <= value <= 127:
+            raise self.wrong(key, "must be from -128 to 127")
         return value
 
     def number(self, key: str) -> float:
@@ -203,10 +233,8 @@ class _Table:
             for i, item in enumerate(value)
         )
 
-    def thresholds(self) -> tuple[tuple[str, int], ...]:
-        found: list[tuple[str, int]] = []
-        for key, value in self.values.items():
-            if type(value) is not int:
-                raise self.wrong(key, "must be a whole number: integers decide")
-            found.append((key, value))
-        return tuple(sorted(found))
+    def policy(self) -> tuple[tuple[str, int | tuple[int, ...]], ...]:
+        return tuple(
+            (key, self.integers(key) if isinstance(value, list) else self.signed(key))
+            for key, value in self.values.items()
+        )
