@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from flight.autonomy.mineral import (
+    GRID_PM,
+    MARGIN_ENTRIES,
+    WEIGHT_SUM,
+    MineralPolicy,
+    Phase,
+    anomaly_scores,
+    conclude,
+    prepare,
+    read_pixels,
+    resampling,
+)
+from flight.instant import Instant
+from flight.product.values import Frame, Kind, NoAnswer, SensorKind
+
+NOW = Instant(0, 0)
+M3_LIKE = tuple(range(540_000, 2_976_000, 29_000))
+
+
+def cube(samples, axis, kind=SensorKind.CUBE):
+    return Frame("spectrometer", kind, 0, NOW, np.asarray(samples, np.uint16), axis)
+
+
+def policy(**changed):
+    """Two features, unit whitening, the phases' centres 40 steps apart on the first."""
+    given = {
+        "confidence_permille": tuple(400 + 19 * entry for entry in range(MARGIN_ENTRIES)),
+        "whitening": (256, 0, 0, 256),
+        "centres": tuple(v for phase in range(5) for v in (256 * 40 * (phase - 2), 0)),
+        "anomaly_threshold": 16 * 25,
+    }
+    return MineralPolicy(**(given | changed))
+
+
+def outputs(best, margins, features):
+    logits = np.full((len(best), 5), -128, np.int8)
+    logits[np.arange(len(best)), best] = np.asarray(margins) - 128
+    return logits, np.asarray(features, np.int8)
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [M3_LIKE, tuple(range(450_000, 2_451_000, 5_000)), (450_000, 700_000, 900_000, 1_000_000,
+     1_250_000, 2_000_000, 2_400_000), tuple(reversed(M3_LIKE))],
+)  # fmt: skip
+def test_resampling_keeps_a_straight_line_and_shares_out_exactly_one(axis):
+    weights = resampling(axis)
+    assert (weights.sum(axis=1) == WEIGHT_SUM).all()
+    assert (weights >= 0).all()
+    line = np.asarray(axis) / 1000
+    got = weights @ line / WEIGHT_SUM
+    used = [a for a in axis if a <= 2_500_000]
+    want = np.clip(np.asarray(GRID_PM), min(used), max(used)) / 1000
+    assert np.abs(got - want).max() < 7
+
+
+def test_bands_beyond_2500_nm_are_not_looked_at():
+    samples = np.full((len(M3_LIKE), 2, 3), 9000)
+    tilted = samples * np.linspace(0.5, 1, len(M3_LIKE))[:, None, None]
+    hot = tilted.copy()
+    hot[np.asarray(M3_LIKE) > 2_500_000] = 60_000
+    assert np.array_equal(prepare(cube(tilted, M3_LIKE)), prepare(cube(hot, M3_LIKE)))
+
+
+def test_brightness_does_not_matter_but_shape_does():
+    wave = np.asarray(M3_LIKE) / 1e6
+    dip = 20_000 * (1 - 0.4 * np.exp(-(((wave - 0.95) / 0.1) ** 2)))
+    pixels = np.stack([dip, dip / 3, np.full_like(dip, 20_000)], axis=1)[:, None]
+    tensor = prepare(cube(pixels, M3_LIKE))
+    assert tensor.shape == (3, 1, len(GRID_PM), 2)
+    assert tensor.dtype == np.int8
+    assert np.abs(tensor[0].astype(int) - tensor[1]).max() <= 1
+    near_1_um = [abs(centre - 950_000) < 60_000 for centre in GRID_PM]
+    assert tensor[0, 0, near_1_um].max() < -10
+    assert not tensor[2].any()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        cube(np.ones((10, 2, 2)), tuple(range(10))),
+        cube(np.ones((10, 2, 2)), tuple(range(500_000, 590_000, 10_000))),
+        cube(np.zeros((20, 2, 2)), tuple(range(500_000, 2_500_000, 100_000))),
+        cube(np.ones((20, 2)), tuple(range(500_000, 2_500_000, 100_000))),
+        cube(np.ones((20, 2, 2)), (500_000, 900_000)),
+        cube(np.ones((20, 2, 0)), tuple(range(500_000, 2_500_000, 100_000))),
+        cube(np.ones((20, 2, 2)), tuple(range(500_000, 2_500_000, 100_000)), SensorKind.CAMERA),
+    ],
+)
+def test_an_unusable_cube_is_refused(frame):
+    assert prepare(frame) is None
+
+
+def test_a_dead_pixel_is_shown_as_a_flat_spectrum():
+    samples = np.full((20, 1, 2), 1000) * np.linspace(0.5, 1, 20)[:, None, None]
+    samples[:, 0, 1] = 0
+    tensor = prepare(cube(samples, tuple(range(500_000, 2_500_000, 100_000))))
+    assert tensor[0].any()
+    assert not tensor[1].any()
+
+
+def test_confidence_comes_from_the_table_and_a_small_margin_is_unsure():
+    pixels = read_pixels(outputs([0, 3], [10, 200], [[-80, 0], [40, 0]]), policy())
+    assert pixels.confidence.tolist() == [419, 875]
+    assert pixels.phase.tolist() == [Phase.UNSURE, Phase.PLAGIOCLASE]
+
+
+def test_the_anomaly_score_is_the_squared_distance_to_the_nearest_centre_in_sixteenths():
+    features = np.array([[0, 0], [3, 4], [-80, 7], [20, 0]], np.int8)
+    assert anomaly_scores(features, policy()).tolist() == [0, 400, 784, 6400]
+
+
+def test_findings_tell_phases_then_the_strangest_pixels_then_what_is_not_known():
+    got = conclude(
+        (83, 2, 2), outputs([2, 2, 4, 1], [180, 220, 240, 3], [[0, 0], [0, 9], [80, 1], [-40, 6]]),
+        policy(),
+    )  # fmt: skip
+    assert [(f.kind, f.label, f.extent) for f in got] == [
+        (Kind.PHASE, Phase.OLIVINE, 2),
+        (Kind.PHASE, Phase.OTHER, 1),
+        (Kind.ANOMALY, Phase.OLIVINE, 0),
+        (Kind.ANOMALY, Phase.UNSURE, 1),
+        (Kind.NO_ANSWER, NoAnswer.LOW_CONFIDENCE, 1),
+    ]
+    assert [(f.row, f.column) for f in got if f.kind is Kind.ANOMALY] == [(0, 1), (1, 1)]
+
+
+def test_a_cube_that_is_mostly_strange_is_out_of_distribution():
+    got = conclude((83, 1, 3), outputs([0] * 3, [200] * 3, [[0, 60]] * 3), policy(anomaly_limit=2))
+    assert sum(f.kind is Kind.ANOMALY for f in got) == 2
+    assert got[-1] == type(got[-1])(Kind.NO_ANSWER, extent=3, label=NoAnswer.OUT_OF_DISTRIBUTION)
+
+
+def test_tables_that_do_not_fit_each_other_are_refused():
+    with pytest.raises(ValueError, match="whitening"):
+        policy(whitening=(1, 2, 3))
+    with pytest.raises(ValueError, match="confidence"):
+        policy(confidence_permille=(1, 2))
