@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flight.instant import Instant
+from flight.product.errors import WireError
 from flight.product.records import (
     Fields,
     Schema,
@@ -21,7 +22,7 @@ from flight.product.records import (
     read_decision,
     read_record,
 )
-from flight.product.values import Decision, Frame, SensorKind, Tensor
+from flight.product.values import Decision, Frame, Samples, SensorKind, Tensor
 
 GENESIS = bytes(32)
 """The digest before the first step."""
@@ -170,15 +171,35 @@ def _read_stamps(rows: Fields) -> tuple[Stamp, ...]:
     return tuple(stamps)
 
 
+def as_samples(
+    array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], sample_bytes: int
+) -> Samples:
+    """Return an array in a sensor's integers, 1, 2 or 4 bytes wide.
+
+    Raises:
+        WireError: no sensor has samples of that width.
+    """
+    if sample_bytes == 1:
+        return array.astype(np.uint8, copy=False)
+    if sample_bytes == 2:
+        return array.astype(np.uint16, copy=False)
+    if sample_bytes == 4:
+        return array.astype(np.uint32, copy=False)
+    raise WireError(f"samples of {sample_bytes} bytes are not known")
+
+
 def frame_of(step: Step, samples: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Frame:
-    """Return the frame of a step around its samples, which are cast to the step's width."""
-    width = {1: np.uint8, 2: np.uint16, 4: np.uint32}[step.sample_bytes]
+    """Return the frame of a step around its samples, which are cast to the step's width.
+
+    Raises:
+        WireError: no sensor has samples of that width.
+    """
     return Frame(
         sensor=step.sensor,
         kind=step.kind,
         number=step.frame_number,
         taken=step.taken,
-        samples=samples.astype(width, copy=False),
+        samples=as_samples(samples, step.sample_bytes),
         axis=step.axis,
         unit_counts=step.unit_counts,
         live_ms=step.live_ms,

@@ -132,7 +132,7 @@ def decode_part(record: bytes) -> Part:
         count=fields.integer("part count", 1, MAX_PARTS),
     )
     index = fields.integer("part index", 0, header.count - 1)
-    geometry = fields.integers("geometry", -(2**31), 2**31, most=16)
+    geometry = fields.integers("geometry", -(2**31), 2**31, most=32)
     crc, data = fields.integer("crc"), fields.binary("data")
     if crc32(data) != crc:
         raise WireError(f"product {header.id} part {index}: data do not match their CRC-32")

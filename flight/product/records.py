@@ -30,6 +30,7 @@ class Schema(IntEnum):
     JOURNAL = 5
     COMMAND = 6
     REPLY = 7
+    FRAME = 8
     PART = 16
 
 

@@ -1,0 +1,109 @@
+"""The tasks by name: how each prepares a frame, concludes from it, and draws its map.
+
+One table for board and ground: the board concludes from fresh outputs, the ground from the
+journal's, and both call the same row.
+"""
+
+from dataclasses import dataclass, fields
+from typing import TypeAlias, TypeVar, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.autonomy import mineral, terrain, xray
+from flight.autonomy.decide import DecisionPolicy
+from flight.product.errors import WireError
+from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
+
+Policy: TypeAlias = terrain.TerrainPolicy | mineral.MineralPolicy | xray.XrayPolicy
+PolicyT = TypeVar("PolicyT")
+ClassMap: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row: what a sensor's frames are for."""
+
+    name: str
+    kind: SensorKind
+    policy: type[Policy]
+    has_model: bool
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("terrain", SensorKind.CAMERA, terrain.TerrainPolicy, has_model=True),
+        Task("mineral", SensorKind.CUBE, mineral.MineralPolicy, has_model=True),
+        Task("xray", SensorKind.XRAY, xray.XrayPolicy, has_model=False),
+    )
+}
+
+
+def prepare(task: str, frame: Frame) -> Tensor | None:
+    """Return the model's input for a frame, or None where the frame is unusable."""
+    return terrain.prepare(frame) if task == "terrain" else mineral.prepare(frame)
+
+
+def conclude(
+    frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, policy: Policy
+) -> tuple[Finding, ...]:
+    """Return the findings of one frame from its raw outputs; pure integers.
+
+    Of ``frame`` only an X-ray task reads the samples; the others read shape and axis, so the
+    ground may pass a frame whose samples never came.
+    """
+    if no_answer:
+        return (Finding(Kind.NO_ANSWER, label=no_answer),)
+    try:
+        if isinstance(policy, terrain.TerrainPolicy):
+            return terrain.conclude(frame.samples.shape, outputs, policy)
+        if isinstance(policy, mineral.MineralPolicy):
+            return mineral.conclude(frame.samples.shape, outputs, policy)
+        return xray.conclude(frame, policy)
+    except (IndexError, ValueError):
+        # A model whose outputs do not have the task's shape has said nothing.
+        return (Finding(Kind.NO_ANSWER, label=NoAnswer.MODEL_REFUSED),)
+
+
+def class_map(
+    frame_shape: tuple[int, ...], outputs: tuple[Tensor, ...], policy: Policy
+) -> ClassMap | None:
+    """Return the task's map, (rows, columns) uint8 classes, or None for a task without one."""
+    if isinstance(policy, terrain.TerrainPolicy):
+        return terrain.classify(outputs, policy)
+    if isinstance(policy, mineral.MineralPolicy):
+        return mineral.read_pixels(outputs, policy).phase.reshape(frame_shape[1:])
+    return None
+
+
+def policy_integers(policy: Policy | DecisionPolicy) -> tuple[int, ...]:
+    """Return a policy as integers in field order; a tuple stands as its length, then its items."""
+    flat: list[int] = []
+    for field in fields(policy):
+        value = getattr(policy, field.name)
+        flat += [len(value), *value] if isinstance(value, tuple) else [int(value)]
+    return tuple(flat)
+
+
+def policy_from(cls: type[PolicyT], integers: tuple[int, ...]) -> PolicyT:
+    """Return the policy that ``policy_integers`` flattened.
+
+    Raises:
+        WireError: the integers do not fit the class.
+    """
+    values: list[int | bool | tuple[int, ...]] = []
+    at = 0
+    try:
+        for hint in get_type_hints(cls).values():
+            if get_origin(hint) is tuple:
+                values.append(integers[at + 1 : at + 1 + integers[at]])
+                at += 1 + integers[at]
+            else:
+                values.append(bool(integers[at]) if hint is bool else integers[at])
+                at += 1
+        if at != len(integers):
+            raise WireError(f"{cls.__name__}: {len(integers)} integers where {at} are meant")
+        return cls(*values)
+    except (IndexError, ValueError, TypeError) as error:
+        raise WireError(f"{cls.__name__} cannot be read: {error}") from error
