@@ -1,0 +1,66 @@
+"""What a mission's settings say of one sensor."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flight.board.sensors.reading import DIMENSIONS, MAX_DIMENSION
+from flight.product.values import SensorKind
+
+
+@dataclass(frozen=True, slots=True)
+class SensorSettings:
+    """One source of frames: a folder of files, or a command that writes frames."""
+
+    name: str
+    """Names the sensor in every product and event."""
+    kind: SensorKind
+    """What its frames are: "camera", "cube" or "xray"."""
+    folder: Path | None = None
+    """Read this folder's frame files (.pgm .png .npy .hdr .msa) in the order of their names."""
+    command: tuple[str, ...] = ()
+    """Or start this program, which writes .npy arrays to its standard output, one after another.
+    "{first}" in a word becomes the number of the frame it is to begin with."""
+    interval_s: float = 1.0
+    """Folder: a frame each this many seconds."""
+    watch: bool = False
+    """Folder: go on looking for new files. Their names must sort in the order they are made, and
+    a file must be moved in when it is complete."""
+    shape: tuple[int, ...] = ()
+    """What each frame must measure, as (rows, columns), (bands, lines, samples) or (channels);
+    a frame of another size is refused. Empty: any."""
+    axis: tuple[int, ...] = ()
+    """For frames that bring none: cube, band centres in picometres; xray, channel energy offset
+    and gain in millielectronvolts; camera, ground sample distance in micrometres or nothing."""
+    unit_counts: int = 0
+    """Cubes of whole numbers that do not say it: counts that stand for reflectance 1.0."""
+    float_unit_counts: int = 20_000
+    """Cubes of floating-point reflectance become whole numbers of this many counts for 1.0. With
+    the default a 12-bit detector that saturates at reflectance 0.2 or above loses no step, and
+    the largest reflectance is 3.27."""
+    live_ms: int = 0
+    """X-ray spectra that do not say it: their live time in milliseconds."""
+    detector: str = ""
+    """X-ray files of two detectors: "A" or "B"; empty: their sum."""
+    max_frame_bytes: int = 64 << 20
+    """A frame of more bytes is refused before it is read."""
+    timeout_s: float = 60.0
+    """Command: kill and restart it when no frame came for this long."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not self.name or len(self.name) > 32:
+            raise ValueError("name must have 1 to 32 characters")
+        if (self.folder is None) == (not self.command):
+            raise ValueError(f"sensor {self.name}: give either folder or command")
+        if not self.interval_s >= 0 or not self.timeout_s > 0:
+            raise ValueError(f"sensor {self.name}: interval_s must be 0 or more, timeout_s above 0")
+        if self.shape and len(self.shape) != DIMENSIONS[self.kind]:
+            raise ValueError(
+                f"sensor {self.name}: shape needs {DIMENSIONS[self.kind]} numbers for this kind"
+            )
+        if not all(1 <= side <= MAX_DIMENSION for side in self.shape):
+            raise ValueError(f"sensor {self.name}: shape must lie within 1 and {MAX_DIMENSION}")
+        if not 0 <= self.unit_counts <= 0xFFFF or not 1 <= self.float_unit_counts <= 0xFFFF:
+            raise ValueError(f"sensor {self.name}: unit counts must lie within 1 and 65535")
+        if not 1 <= self.max_frame_bytes <= 1 << 30:
+            raise ValueError(f"sensor {self.name}: max_frame_bytes must lie within 1 and 2**30")
