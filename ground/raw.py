@@ -58,9 +58,9 @@ class Arrival:
     payload: bytes
 
     @property
-    def bundle_id(self) -> tuple[str, int, int]:
-        """Return what names one bundle for ever (RFC 9171 section 4.3.1)."""
-        return (self.source, self.created_ms, self.sequence)
+    def bundle_name(self) -> str:
+        """What names one bundle for good (RFC 9171 section 4.3.1)."""
+        return f"{self.source} {self.created_ms} {self.sequence}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""The library: products by what they belong to, decoded when asked for.
+
+A product names its frame; the journal's entry of that frame says the rest (wavelengths, scale,
+where a region lies). Whoever draws or replays asks here for what goes together.
+"""
+
+from dataclasses import dataclass, field
+
+from flight.autonomy.downlink import PRODUCTS_A_STEP
+from flight.product.errors import WireError
+from flight.product.journal import JournalEntry
+from flight.product.part import Header, ProductId, ProductKind
+from flight.product.status import Boot
+from ground.archive import Archive
+from ground.content import Content, decode_product
+from ground.rows import Filter, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A product that could not be decoded, and why."""
+
+    product: ProductId
+    reason: str
+
+
+@dataclass(slots=True)
+class Logbook:
+    """What the boards said of themselves, in one place."""
+
+    boots: dict[tuple[int, int], Boot] = field(default_factory=dict)
+    """By (node, boot)."""
+    entries: dict[int, dict[int, JournalEntry]] = field(default_factory=dict)
+    """By node, then by step number."""
+    headers: dict[tuple[int, int], Header] = field(default_factory=dict)
+    """Of each entry's product, by (node, step number)."""
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+class Library:
+    """Reads an archive; holds the logbook, which everything else is looked up by."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.logbook = Logbook()
+        self._steps: dict[ProductId, int] = {}
+        self._rows = {row.header.id: row for row in archive.products()}
+        for row in self._rows.values():
+            if row.complete and row.header.kind in (ProductKind.BOOT, ProductKind.DECISION):
+                self._log(row.header)
+
+    def rows(self, chosen: Filter | None = None) -> tuple[Row, ...]:
+        """Return the products that a filter lets through, in the order they were made."""
+        if chosen is None:
+            return tuple(self._rows.values())
+        return self._archive.products(chosen)
+
+    def row(self, product: ProductId) -> Row | None:
+        """Return what is known of a product, or None where nothing of it arrived."""
+        return self._rows.get(product)
+
+    def read(self, product: ProductId) -> Content:
+        """Return what a product says.
+
+        Raises:
+            WireError: nothing of it arrived, or what did cannot be decoded.
+        """
+        row = self._rows.get(product)
+        if row is None:
+            raise WireError(f"product {product} has not arrived")
+        return decode_product(row.header, self._archive.parts(product))
+
+    def entry_of(self, header: Header) -> JournalEntry | None:
+        """Return the journal's entry of the step that a product was made of, or None."""
+        entries = self.logbook.entries.get(header.id.node, {})
+        for slot in range(PRODUCTS_A_STEP):
+            first = ProductId(header.id.node, header.id.boot, header.id.number - slot)
+            if first in self._steps:
+                return entries[self._steps[first]]
+        return None
+
+    def of_step(self, node: int, entry: JournalEntry, kind: ProductKind) -> Row | None:
+        """Return the first product of a kind that was made of a step, or None."""
+        step = entry.step
+        for slot in range(PRODUCTS_A_STEP):
+            row = self._rows.get(ProductId(node, step.boot, step.first_product + slot))
+            if row is not None and row.header.kind is kind:
+                return row
+        return None
+
+    def _log(self, header: Header) -> None:
+        node, logbook = header.id.node, self.logbook
+        try:
+            record = decode_product(header, self._archive.parts(header.id)).record
+        except WireError as error:
+            logbook.troubles.append(Trouble(header.id, str(error)))
+            return
+        if isinstance(record, Boot):
+            logbook.boots[(node, record.boot)] = record
+        elif isinstance(record, JournalEntry):
+            self._log_entry(header, record)
+
+    def _log_entry(self, header: Header, entry: JournalEntry) -> None:
+        node, step = header.id.node, entry.step
+        entries = self.logbook.entries.setdefault(node, {})
+        if entries.setdefault(step.number, entry) != entry:
+            reason = f"a second, different entry for step {step.number}; the first is used"
+            self.logbook.troubles.append(Trouble(header.id, reason))
+            return
+        self.logbook.headers[(node, step.number)] = header
+        self._steps[ProductId(node, step.boot, step.first_product)] = step.number

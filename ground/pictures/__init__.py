@@ -1,0 +1,1 @@
+"""Pictures for people: maps on their frames, spectra with units."""

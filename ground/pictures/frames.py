@@ -1,0 +1,249 @@
+"""Camera frames, and the hazard map laid over them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Patch, Rectangle
+from numpy.typing import NDArray
+
+from ground.pictures.style import (
+    ABSENT,
+    ABSENT_LINE,
+    HAZARD,
+    INK,
+    PAPER,
+    SHADOW,
+    SITE,
+    Words,
+    add_legend,
+    new_sheet,
+)
+
+Mask = NDArray[np.bool_]
+Grey = NDArray[np.float32]
+Colours = NDArray[np.float32]
+
+MOST_ASPECT = 2.5
+"""Frames taller than this many widths are drawn with pixels that are not square."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A picture's samples and which of them arrived."""
+
+    samples: NDArray[np.generic]
+    """(rows, columns)."""
+    present: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A chosen site, in the frame's pixels."""
+
+    row: int
+    column: int
+    radius: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HazardMap:
+    """Hazard and shadow on a grid that covers the whole frame."""
+
+    hazard: Mask
+    shadow: Mask
+    present: Mask
+
+
+def stretch(view: View) -> Grey:
+    """Return samples as grey, 0 to 1: the 1st to the 99th percentile of what arrived."""
+    values = view.samples.astype(np.float32)
+    known = values[view.present]
+    if not known.size:
+        return np.zeros(values.shape, np.float32)
+    low, high = np.percentile(known, (1, 99))
+    span = max(float(high - low), 1.0)
+    grey: Grey = np.clip((values - np.float32(low)) / np.float32(span), 0, 1)
+    return grey
+
+
+def draw_frame(view: View, words: Words, *, metres_per_pixel: float | None = None) -> Figure:
+    """Return a frame as a picture with pixel axes, and a scale bar where the scale is known."""
+    figure, (axes,) = new_sheet(words, aspect=aspect_of(view.samples.shape))
+    handles = _draw_grey(axes, view)
+    _scale_bar(axes, view.samples.shape, metres_per_pixel)
+    add_legend(figure, handles)
+    return figure
+
+
+def draw_hazards(
+    hazards: HazardMap,
+    words: Words,
+    *,
+    frame: View | None = None,
+    shape: tuple[int, int] | None = None,
+    site: Site | None = None,
+    metres_per_pixel: float | None = None,
+) -> Figure:
+    """Return hazard and shadow over the frame, or on plain paper where the frame is not here.
+
+    ``shape`` is the frame's (rows, columns), known from the decision even without the frame.
+    """
+    drawn = frame.samples.shape if frame else (shape or hazards.hazard.shape)
+    figure, (axes,) = new_sheet(words, aspect=aspect_of(drawn))
+    handles: list[Patch | Line2D] = []
+    extent = (-0.5, drawn[1] - 0.5, drawn[0] - 0.5, -0.5)
+    if frame:
+        handles += _draw_grey(axes, frame)
+    overlay = _overlay(hazards, solid=frame is None)
+    axes.imshow(overlay, extent=extent, interpolation="nearest", aspect="auto")
+    hatch_absent(axes, hazards.present, extent)
+    share = _shares(hazards)
+    handles = [
+        Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %"),
+        Patch(facecolor=SHADOW, alpha=0.8, label=f"deep shadow  {share[1]:.1f} %"),
+        *handles,
+    ]
+    if not hazards.present.all():
+        handles.append(absent_patch("map not received"))
+    if site:
+        handles.insert(0, _draw_site(axes, site, metres_per_pixel))
+    _frame_axes(axes, drawn)
+    _scale_bar(axes, drawn, metres_per_pixel)
+    add_legend(figure, handles)
+    return figure
+
+
+def absent_patch(label: str) -> Patch:
+    """Return the legend's entry for samples that did not arrive."""
+    return Patch(facecolor=ABSENT, edgecolor=ABSENT_LINE, hatch="////", label=label)
+
+
+def hatch_absent(axes: Axes, present: Mask, extent: tuple[float, float, float, float]) -> None:
+    """Cover what did not arrive with paper and hatching, so that nobody takes it for data."""
+    if present.all():
+        return
+    cover = np.zeros((*present.shape, 4), np.float32)
+    cover[~present] = (0.894, 0.906, 0.925, 1.0)
+    axes.imshow(cover, extent=extent, interpolation="nearest", aspect="auto")
+    if min(present.shape) < 2:
+        return
+    hatching = axes.contourf(
+        np.linspace(extent[0], extent[1], present.shape[1]),
+        np.linspace(extent[3], extent[2], present.shape[0]),
+        (~present).astype(np.float32),
+        levels=(0.5, 1.5),
+        colors="none",
+        hatches=("////",),
+    )
+    hatching.set_edgecolor(ABSENT_LINE)
+    hatching.set_linewidth(0)
+
+
+def _draw_grey(axes: Axes, view: View) -> list[Patch | Line2D]:
+    rows, columns = view.samples.shape
+    extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+    axes.imshow(
+        stretch(view),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        extent=extent,
+        interpolation="nearest",
+        aspect="auto",
+    )
+    hatch_absent(axes, view.present, extent)
+    _frame_axes(axes, (rows, columns))
+    if view.present.all():
+        return []
+    missing = 100 * (1 - view.present.mean())
+    return [absent_patch(f"not received  {missing:.0f} %")]
+
+
+def _frame_axes(axes: Axes, shape: tuple[int, ...]) -> None:
+    axes.set_xlim(-0.5, shape[1] - 0.5)
+    axes.set_ylim(shape[0] - 0.5, -0.5)
+    axes.set_xlabel("column / pixels")
+    axes.set_ylabel("row / pixels")
+
+
+def _overlay(hazards: HazardMap, *, solid: bool) -> Colours:
+    strength = 0.9 if solid else 0.5
+    overlay = np.zeros((*hazards.hazard.shape, 4), np.float32)
+    if solid:
+        overlay[:] = (0.93, 0.94, 0.955, 1.0)
+    overlay[hazards.shadow] = (0.15, 0.55, 0.95, strength)
+    overlay[hazards.hazard] = (0.835, 0.369, 0.0, strength)
+    overlay[~hazards.present] = 0
+    return overlay
+
+
+def _shares(hazards: HazardMap) -> tuple[float, float]:
+    known = max(int(hazards.present.sum()), 1)
+    hazard = int((hazards.hazard & hazards.present).sum())
+    shadow = int((hazards.shadow & hazards.present).sum())
+    return 100 * hazard / known, 100 * shadow / known
+
+
+def _draw_site(axes: Axes, site: Site, metres_per_pixel: float | None) -> Line2D:
+    radius = max(site.radius, 1)
+    for width, colour in ((4.0, "#06251c"), (2.0, SITE)):
+        axes.add_patch(
+            Circle((site.column, site.row), radius, fill=False, linewidth=width, edgecolor=colour)
+        )
+        axes.plot(
+            site.column,
+            site.row,
+            marker="+",
+            markersize=9 + width,
+            color=colour,
+            markeredgewidth=width,
+        )
+    size = f"{radius} pixels" if metres_per_pixel is None else f"{radius * metres_per_pixel:.1f} m"
+    return Line2D(
+        [],
+        [],
+        marker="o",
+        markersize=8,
+        markerfacecolor="none",
+        markeredgecolor="#009e73",
+        markeredgewidth=2,
+        linestyle="none",
+        label=f"safe site at row {site.row}, column {site.column}; clear radius {size}",
+    )
+
+
+def _scale_bar(axes: Axes, shape: tuple[int, ...], metres_per_pixel: float | None) -> None:
+    if not metres_per_pixel:
+        return
+    length_m = _round_length(shape[1] * metres_per_pixel / 5)
+    length = length_m / metres_per_pixel
+    unit = f"{length_m:g} m" if length_m >= 1 else f"{100 * length_m:g} cm"
+    x, y, pad = shape[1] * 0.045, shape[0] * 0.955, shape[1] * 0.015
+    box = Rectangle((x - pad, y - shape[0] * 0.05), length + 2 * pad, shape[0] * 0.07)
+    box.set(facecolor=INK, alpha=0.72, linewidth=0)
+    axes.add_patch(box)
+    axes.plot((x, x + length), (y, y), color=PAPER, linewidth=2.5, solid_capstyle="butt")
+    axes.text(
+        x + length / 2,
+        y - shape[0] * 0.01,
+        unit,
+        color=PAPER,
+        fontsize=8,
+        ha="center",
+        va="bottom",
+        fontweight="bold",
+    )
+
+
+def _round_length(longest: float) -> float:
+    """Return the largest 1, 2 or 5 times a power of ten that is not longer."""
+    power = 10.0 ** np.floor(np.log10(longest))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= longest * 1.0001))
+
+
+def aspect_of(shape: tuple[int, ...]) -> float:
+    """Return height over width for a panel, within what a page can hold."""
+    return float(min(max(shape[0] / max(shape[1], 1), 0.2), MOST_ASPECT))
