@@ -1,0 +1,275 @@
+"""From a camera frame to a hazard map and a place to land, in integers.
+
+The model is shown contrast, not counts: each pixel against the mean of a wide window around it,
+so that exposure, vignetting and broad patches of albedo drop out, and compressed so that a slope
+of one degree and a black shadow both fit into eight bits. It answers for 64 x 64 cells how
+hazardous and how deep in shadow each one is. What cannot be seen is not safe: shadow counts as
+hazard, and so does all that lies outside the frame.
+
+A range image, where there is one, may only forbid (``range_guard``); the model only ranks.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from math import isqrt
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
+
+Integers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+
+INPUT_PIXELS = 128
+"""Rows and columns that the model sees."""
+
+CELLS = 64
+"""Rows and columns of its answer."""
+
+FRACTION = 16
+"""Block means are carried in sixteenths of a count."""
+
+WINDOW_REACH = 31
+"""Input pixels to either side in the mean against which a pixel is seen."""
+
+LEAST_MEAN_COUNTS = 4
+"""A frame darker than this is black."""
+
+MOST_CLIPPED_PERMILLE = 250
+"""A frame with more pixels than this at its highest count is overexposed, or blank."""
+
+LEVEL = 256
+"""A pixel as bright as its surroundings, before compression."""
+
+KNEE = 64
+PEAK = 160
+"""Compression: PEAK * d / (KNEE + |d|) for a departure d from LEVEL; black becomes -128."""
+
+
+class Ground(IntEnum):
+    """What a cell of the map is. On the wire: add, never renumber."""
+
+    CLEAR = 0
+    HAZARD = 1
+    SHADOW = 2
+    """In deep shadow: what lies there is not known, so nothing may land there either."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerrainPolicy:
+    """What turns raw outputs into a site. The thresholds come with the model, in its card."""
+
+    hazard_threshold: int = 0
+    """A cell whose raw hazard output is above is hazardous; calibrated on the false-safe rate."""
+    shadow_threshold: int = 0
+    """A cell whose raw shadow output is above lies in deep shadow."""
+    site_threshold: int = 0
+    """No site is named whose footprint's mean raw hazard output is above."""
+    footprint_cells: int = 2
+    """Clear cells needed around a site's own, whatever the scale."""
+    footprint_mm: int = 2_000
+    """Clear radius needed around a site when the frame's scale is known."""
+    divert_mm: int = 0
+    """Farthest site from the frame's centre when the scale is known; 0: no limit."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not 0 <= self.footprint_cells < CELLS // 2:
+            raise ValueError(f"footprint_cells must lie within 0 and {CELLS // 2 - 1}")
+        if self.footprint_mm < 0 or self.divert_mm < 0:
+            raise ValueError("footprint_mm and divert_mm must be 0 or more")
+
+
+def prepare(frame: Frame) -> Tensor | None:
+    """Return (1, 128, 128, 1) int8 for the model, or None where the frame is unusable.
+
+    A frame that is not square is seen in its central square. Unusable: not an image, smaller
+    than the model's input, black, blank or overexposed.
+    """
+    samples = frame.samples
+    if frame.kind is not SensorKind.CAMERA or samples.ndim != 2:
+        return None
+    if min(samples.shape) < INPUT_PIXELS:
+        return None
+    clipped = int((samples == samples.max()).sum())
+    if clipped * 1000 > MOST_CLIPPED_PERMILLE * samples.size:
+        return None
+    if int(samples.sum(dtype=np.int64)) < LEAST_MEAN_COUNTS * samples.size:
+        return None
+    level = contrast(block_means(samples))
+    return compress(level).astype(np.int8)[None, :, :, None]
+
+
+def square(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (top row, left column, side) of a frame's central square."""
+    side = min(shape)
+    return (shape[0] - side) // 2, (shape[1] - side) // 2, side
+
+
+def block_means(samples: NDArray[np.generic]) -> Integers:
+    """Return (128, 128) block means of the central square, in sixteenths of a count."""
+    top, left, side = square(samples.shape)
+    crop = samples[top : top + side, left : left + side].astype(np.int64)
+    edges = np.arange(INPUT_PIXELS) * side // INPUT_PIXELS
+    sums = np.add.reduceat(np.add.reduceat(crop, edges, axis=0), edges, axis=1)
+    sizes = np.diff(np.append(edges, side))
+    means: Integers = sums * FRACTION // (sizes[:, None] * sizes[None, :])
+    return means
+
+
+def contrast(means: Integers) -> Integers:
+    """Return each pixel's departure from its surroundings, in 1/256 of their mean.
+
+    Surroundings darker than an eighth of the frame are taken for an eighth, or a wide shadow's
+    noise would be blown up to relief.
+    """
+    around = window_sums(means, WINDOW_REACH) // window_sums(np.ones_like(means), WINDOW_REACH)
+    floor = max(int(means.sum()) // means.size // 8, 1)
+    departure: Integers = means * LEVEL // np.maximum(around, floor) - LEVEL
+    return departure
+
+
+def compress(departure: Integers) -> Integers:
+    """Return departures compressed to int8's range, small ones nearly in proportion."""
+    size = np.abs(departure)
+    compressed: Integers = np.clip(np.sign(departure) * (PEAK * size // (KNEE + size)), -128, 127)
+    return compressed
+
+
+def window_sums(values: Integers, reach: int) -> Integers:
+    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges."""
+    rows, columns = values.shape
+    total = np.zeros((rows + 1, columns + 1), np.int64)
+    total[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
+    top, bottom = _window(rows, reach)
+    left, right = _window(columns, reach)
+    sums: Integers = (
+        total[bottom][:, right]
+        - total[top][:, right]
+        - total[bottom][:, left]
+        + total[top][:, left]
+    )
+    return sums
+
+
+def _window(size: int, reach: int) -> tuple[Integers, Integers]:
+    centre = np.arange(size)
+    return np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, size)
+
+
+def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
+    """Return (64, 64) Ground classes from the model's (1, 64, 64, 2) output."""
+    hazard, shadow = _planes(outputs)
+    classes = np.where(hazard > policy.hazard_threshold, Ground.HAZARD, Ground.CLEAR)
+    return np.where(shadow > policy.shadow_threshold, Ground.SHADOW, classes).astype(np.uint8)
+
+
+def conclude(
+    shape: tuple[int, ...],
+    outputs: tuple[Tensor, ...],
+    policy: TerrainPolicy,
+    *,
+    axis: tuple[int, ...] = (),
+    forbidden: Mask | None = None,
+) -> tuple[Finding, ...]:
+    """Return the site, or that there is none, and the shares of hazard and shadow.
+
+    ``shape`` is the frame's (rows, columns) and ``axis`` its (ground sample distance in
+    micrometres,) where that is known. ``forbidden`` is (64, 64), True where another sensor
+    forbids to land.
+    """
+    classes = classify(outputs, policy)
+    hazard, _ = _planes(outputs)
+    closed = classes != Ground.CLEAR
+    if forbidden is not None:
+        closed = closed | forbidden
+    site = choose_site(closed, hazard, policy, cell_um=cell_size_um(shape, axis))
+    return (
+        _site_finding(shape, site, hazard, closed),
+        Finding(Kind.HAZARD_AREA, score=_permille(classes == Ground.HAZARD)),
+        Finding(Kind.SHADOW_AREA, score=_permille(classes == Ground.SHADOW)),
+    )
+
+
+def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
+    """Return the side of a cell on the ground in micrometres, or 0 where it is not known."""
+    return axis[0] * min(shape) // CELLS if axis else 0
+
+
+def choose_site(
+    closed: Mask, hazard: Integers, policy: TerrainPolicy, *, cell_um: int = 0
+) -> tuple[int, int] | None:
+    """Return the (row, column) cell whose footprint is clear and looks safest, or None.
+
+    Equals are told apart by clearance, then by their order in the map.
+    """
+    reach = policy.footprint_cells
+    if cell_um:
+        reach = max(reach, -(-policy.footprint_mm * 1000 // cell_um))
+    clearance = squared_distance(closed)
+    candidates = clearance > reach * reach
+    if cell_um and policy.divert_mm:
+        candidates &= _within(policy.divert_mm * 1000 // cell_um)
+    sums = window_sums(hazard, reach)
+    candidates &= sums <= policy.site_threshold * (2 * reach + 1) ** 2
+    if not candidates.any():
+        return None
+    order = np.lexsort((-clearance.reshape(-1), np.where(candidates, sums, 1 << 40).reshape(-1)))
+    row, column = divmod(int(order[0]), CELLS)
+    return row, column
+
+
+def squared_distance(closed: Mask) -> Integers:
+    """Return each cell's squared distance to the nearest closed one, exactly, in cells.
+
+    All that lies outside the map is closed. Columns first, then the lower envelope along rows
+    (Felzenszwalb & Huttenlocher 2012, in its plain quadratic form: the map is small).
+    """
+    walled = np.pad(closed, 1, constant_values=True)
+    size = walled.shape[0]
+    index = np.arange(size)[:, None]
+    above = np.maximum.accumulate(np.where(walled, index, -size), axis=0)
+    below = np.minimum.accumulate(np.where(walled, index, 2 * size)[::-1], axis=0)[::-1]
+    column = np.minimum(index - above, below - index)[1:-1]
+    offset = np.arange(size)
+    apart = (offset[1:-1, None] - offset[None, :]) ** 2
+    distance: Integers = (column[:, None, :] ** 2 + apart[None]).min(axis=2)
+    return distance
+
+
+def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers]:
+    """Return the raw hazard and shadow outputs, each (64, 64)."""
+    output = outputs[0].reshape(CELLS, CELLS, 2).astype(np.int64)
+    return output[:, :, 0], output[:, :, 1]
+
+
+def _within(reach: int) -> Mask:
+    """Return (64, 64): True for cells whose centre is at most ``reach`` from the frame's."""
+    doubled = 2 * np.arange(CELLS) + 1 - CELLS
+    within: Mask = doubled[:, None] ** 2 + doubled[None, :] ** 2 <= (2 * reach) ** 2
+    return within
+
+
+def _site_finding(
+    shape: tuple[int, ...], site: tuple[int, int] | None, hazard: Integers, closed: Mask
+) -> Finding:
+    if site is None:
+        return Finding(Kind.NO_SAFE_SITE)
+    top, left, side = square(shape)
+    row, column = site
+    around = hazard[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+    # The farthest whole cell that is clear on all sides, in the frame's pixels.
+    clear = isqrt(int(squared_distance(closed)[site])) - 1
+    return Finding(
+        Kind.SAFE_SITE,
+        row=top + (2 * row + 1) * side // (2 * CELLS),
+        column=left + (2 * column + 1) * side // (2 * CELLS),
+        extent=clear * side // CELLS,
+        score=int(around.sum()) // around.size,
+    )
+
+
+def _permille(mask: Mask) -> int:
+    return int(mask.sum()) * 1000 // mask.size
