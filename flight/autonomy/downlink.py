@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flight.autonomy.tasks import Policy, class_map
 from flight.product.codecs import CodecId
-from flight.product.journal import JournalEntry
+from flight.product.journal import JournalEntry, as_samples
 from flight.product.part import CODEC_BYTES, ProductKind
 from flight.product.values import Finding, Frame, Kind, Samples, SensorKind, Tensor
 
@@ -88,8 +88,8 @@ def thumbnail(samples: Samples) -> Samples:
         return samples
     whole = samples[: rows // block * block, : columns // block * block].astype(np.uint32)
     blocks = whole.reshape(rows // block, block, columns // block, block)
-    means = blocks.sum(axis=(1, 3)) // (block * block)
-    return means.astype(np.uint8) if samples.dtype.itemsize == 1 else means.astype(np.uint16)
+    means: NDArray[np.uint32] = blocks.sum(axis=(1, 3), dtype=np.uint32) // (block * block)
+    return as_samples(means, samples.dtype.itemsize)
 
 
 def region(finding: Finding, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -57,7 +57,7 @@ def conclude(
         return (Finding(Kind.NO_ANSWER, label=no_answer),)
     try:
         if isinstance(policy, terrain.TerrainPolicy):
-            return terrain.conclude(frame.samples.shape, outputs, policy)
+            return terrain.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)
         if isinstance(policy, mineral.MineralPolicy):
             return mineral.conclude(frame.samples.shape, outputs, policy)
         return xray.conclude(frame, policy)

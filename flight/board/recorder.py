@@ -7,6 +7,7 @@ A torn or damaged tail is cut off at open and reported. One thread writes and sy
 slow card never holds up the control loop; the loop learns through a file descriptor.
 """
 
+import contextlib
 import os
 import queue
 import struct
@@ -30,6 +31,7 @@ COMPACT_BYTES = 64 << 20
 MAX_RECORD_BYTES = 64 << 20
 _HEAD = struct.Struct(">BII")
 _CHECKPOINT, _ENTRY, _DONE = 1, 2, 3
+_NO_STEP = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +73,8 @@ class Recorder:
         self.past = Past()
         self._recover()
         self._file = self._path.open("ab", buffering=0)
-        self._jobs: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._synced = 0
-        self._taken = 0
+        self._jobs: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
+        self._durable_step = self.past.next_step - 1
         self._failure: OSError | None = None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
@@ -82,33 +83,33 @@ class Recorder:
     def append(self, recorded: Recorded, memory: Memory) -> None:
         """Queue one entry; take_durable counts it once it is on the disk."""
         self.past.add(recorded, memory)
-        self._jobs.put(_frame(_ENTRY, _recorded_body(recorded)))
+        frame = _frame(_ENTRY, _recorded_body(recorded))
+        self._jobs.put((recorded.entry.step.number, frame))
 
     def done(self, step: int) -> None:
         """Note that every product of a step is in the store; losing this note is harmless."""
         self.past.undone.pop(step, None)
-        self._jobs.put(_frame(_DONE, step.to_bytes(8, "big")))
+        self._jobs.put((_NO_STEP, _frame(_DONE, step.to_bytes(8, "big"))))
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when take_durable has news."""
         return self._wake_read
 
-    def take_durable(self) -> int:
-        """Return how many more queued records are durable since the last call.
+    def take_durable(self) -> None:
+        """Take note of what became durable, and empty the descriptor.
 
         Raises:
             OSError: the disk refused; nothing queued since is durable.
         """
-        while True:
-            try:
-                if not os.read(self._wake_read, 4096):
-                    break
-            except BlockingIOError:
-                break
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_read, 4096):
+                pass
         if self._failure is not None:
             raise self._failure
-        news, self._taken = self._synced - self._taken, self._synced
-        return news
+
+    def is_durable(self, recorded: Recorded) -> bool:
+        """Return whether an appended entry is on the disk, as of the last take_durable."""
+        return recorded.entry.step.number <= self._durable_step
 
     def close(self) -> None:
         """Write what is queued, then let go of the file."""
@@ -123,13 +124,14 @@ class Recorder:
             batch = [self._jobs.get()]
             while not self._jobs.empty():
                 batch.append(self._jobs.get())
-            frames = [frame for frame in batch if frame is not None]
+            jobs = [job for job in batch if job is not None]
             try:
-                _write_whole(self._file.fileno(), b"".join(frames))
+                _write_whole(self._file.fileno(), b"".join(frame for _, frame in jobs))
                 os.fdatasync(self._file.fileno())
+                steps = [step for step, _ in jobs if step != _NO_STEP]
+                self._durable_step = max(steps, default=self._durable_step)
             except OSError as error:
                 self._failure = error
-            self._synced += len(frames)
             os.write(self._wake_write, b"\0")
             if None in batch or self._failure:
                 return

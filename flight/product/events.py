@@ -46,6 +46,7 @@ class Event(Enum):
     MODEL_REFUSED = (21, Severity.WARNING, "{model} refused: {what}")
     WORKER_REPLACED = (22, Severity.WARNING, "{lane} worker replaced: {what}")
     NO_ANSWER = (23, Severity.WARNING, "{sensor} frame {frame}: no answer ({reason})")
+    PRODUCT_LOST = (24, Severity.WARNING, "product {product} ({kind}) could not be packed")
     STORE_EVICTED = (30, Severity.WARNING, "{bundles} bundles evicted, {bytes} bytes")
     STORE_FAILED = (31, Severity.WARNING, "store: {what}")
     STORE_RECOVERED = (32, Severity.WARNING, "store: {what}")

@@ -1,0 +1,233 @@
+"""The payload: from frames to decisions to products, one step a frame.
+
+    frame -> prepare -> model worker -> conclude -> decide -> journal (durable) -> products
+
+What a step was given is in the journal before anything of it is sent, and a step is forgotten
+only when its products are in the store. A restart takes up every step in between, so a decision
+is made once and its products have the same numbers however often power fails.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flight.autonomy.decide import DecisionPolicy, decide
+from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, whole_frame
+from flight.autonomy.tasks import TASKS, Policy, conclude, prepare
+from flight.board.archive import FrameArchive
+from flight.board.recorder import Recorded, Recorder
+from flight.board.sensors.sensor import Sensor
+from flight.instant import Instant
+from flight.outbox import About, Outbox
+from flight.product.events import Event, Happening
+from flight.product.journal import Step, enter, stamp
+from flight.product.part import DIGEST_PREFIX_BYTES, ProductId
+from flight.product.values import Frame, Kind, NoAnswer, Tensor
+
+MAX_FRAMES_WAITING = 4
+"""Frames read and not yet decided. Sensors are not polled beyond it; folders wait, a sensor that
+cannot wait drops frames and says so."""
+
+
+class Asker(Protocol):
+    """The lane that answers with raw model outputs."""
+
+    def submit_infer(self, model: str, tensor: Tensor, now: Instant) -> int:
+        """Start one inference; the number comes back with the answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A sensor with what its frames are for."""
+
+    sensor: Sensor
+    task: str
+    model: str
+    """Empty for a task without a model."""
+    model_digest: bytes
+    policy: Policy
+
+
+class Payload:
+    """Everything between sensors and outbox."""
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        *,
+        node: int,
+        boot: int,
+        decisions: DecisionPolicy,
+        asker: Asker,
+        outbox: Outbox,
+        recorder: Recorder,
+        archive: FrameArchive,
+        note: Callable[[Happening, Instant], None],
+    ) -> None:
+        self._instruments: Mapping[str, Instrument] = {i.sensor.name: i for i in instruments}
+        self._node = node
+        self._boot = boot
+        self._decisions = decisions
+        self._asker = asker
+        self._outbox = outbox
+        self._recorder = recorder
+        self._archive = archive
+        self._note = note
+        self._frames: deque[Frame] = deque()
+        self._asked: dict[int, Frame] = {}
+        self._recording: deque[tuple[Recorded, Frame | None]] = deque()
+        self._next_product = 0
+        self.steps_made = 0
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """The instruments by their sensor's name."""
+        return self._instruments
+
+    @property
+    def idle(self) -> bool:
+        """Whether every sensor has finished and everything of every frame is in the store."""
+        finished = all(i.sensor.finished for i in self._instruments.values())
+        busy = self._frames or self._asked or self._recording or self._recorder.past.undone
+        return finished and not busy and self._outbox.idle
+
+    def take_up(self, now: Instant) -> int:
+        """Make again the products of steps that an earlier life left undone; return how many."""
+        undone = list(self._recorder.past.undone.values())
+        for recorded in undone:
+            step = recorded.entry.step
+            frame = self._archive.get(step.sensor, step.frame_number)
+            if frame is not None and stamp(frame.samples) != step.frame:
+                frame = None
+            if frame is None:
+                self._note(Event.FRAME_LOST(sensor=step.sensor, frame=step.frame_number), now)
+            self._make_products(recorded, frame, now)
+        return len(undone)
+
+    def next_product(self, count: int = 1) -> ProductId:
+        """Set ``count`` product numbers of this boot aside; return the first."""
+        number, self._next_product = self._next_product, self._next_product + count
+        return ProductId(self._node, self._boot, number)
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when a sensor wants to be polled."""
+        if len(self._frames) + len(self._asked) >= MAX_FRAMES_WAITING or not self._outbox.room:
+            return None
+        due = [i.sensor.next_deadline_ns() for i in self._instruments.values()]
+        return min((d for d in due if d is not None), default=None)
+
+    def poll(self, now: Instant) -> None:
+        """Read what the sensors have, and ask the model about the next frame."""
+        for instrument in self._instruments.values():
+            if len(self._frames) + len(self._asked) >= MAX_FRAMES_WAITING or not self._outbox.room:
+                break
+            for delivery in instrument.sensor.poll(now):
+                if isinstance(delivery, Frame):
+                    self._frames.append(delivery)
+                else:
+                    self._note(delivery, now)
+        while self._frames and not self._asked:
+            self._begin(self._frames.popleft(), now)
+
+    def answered(self, job: int, outputs: tuple[Tensor, ...], no_answer: int, now: Instant) -> None:
+        """Conclude and decide about the frame that the worker was asked about."""
+        frame = self._asked.pop(job, None)
+        if frame is not None:
+            self._step(frame, outputs, no_answer, now)
+
+    def recorded(self, now: Instant) -> None:
+        """Make the products of the steps whose journal entries are durable by now.
+
+        Raises:
+            OSError: the disk refused the journal.
+        """
+        self._recorder.take_durable()
+        while self._recording and self._recorder.is_durable(self._recording[0][0]):
+            self._make_products(*self._recording.popleft(), now)
+
+    def send_frame(self, sensor: str, number: int, now: Instant) -> str:
+        """Send a whole frame because the ground asked; return what is wrong, or nothing."""
+        frame = self._archive.get(sensor, number)
+        if frame is None:
+            return f"{sensor} frame {number} is not kept aboard"
+        about = About(self.next_product(), sensor, number, frame.taken, b"")
+        self._outbox.add(whole_frame(frame), about, now)
+        return ""
+
+    def _begin(self, frame: Frame, now: Instant) -> None:
+        try:
+            evicted = self._archive.put(frame)
+            if evicted:
+                self._note(Event.ARCHIVE_EVICTED(frames=evicted), now)
+        except OSError as error:
+            self._note(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"), now)
+        instrument = self._instruments[frame.sensor]
+        task = TASKS[instrument.task]
+        if not task.has_model:
+            self._step(frame, (), 0, now)
+            return
+        tensor = prepare(task.name, frame)
+        if tensor is None:
+            self._step(frame, (), NoAnswer.BAD_FRAME, now)
+            return
+        self._asked[self._asker.submit_infer(instrument.model, tensor, now)] = frame
+
+    def _step(
+        self, frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, now: Instant
+    ) -> None:
+        """Conclude, decide, and write both into the journal."""
+        instrument = self._instruments[frame.sensor]
+        findings = conclude(frame, outputs, no_answer, instrument.policy)
+        for finding in findings:
+            if finding.kind is Kind.NO_ANSWER:
+                reason = NoAnswer(finding.label).name.lower()
+                self._note(
+                    Event.NO_ANSWER(sensor=frame.sensor, frame=frame.number, reason=reason), now
+                )
+        past = self._recorder.past
+        memory, decision = decide(
+            past.memory,
+            self._decisions,
+            sensor=frame.sensor,
+            frame_number=frame.number,
+            findings=findings,
+        )
+        step = Step(
+            number=past.next_step,
+            boot=self._boot,
+            now=now,
+            sensor=frame.sensor,
+            kind=frame.kind,
+            task=instrument.task,
+            frame_number=frame.number,
+            taken=frame.taken,
+            frame=stamp(frame.samples),
+            sample_bytes=frame.samples.dtype.itemsize,
+            axis=frame.axis,
+            unit_counts=frame.unit_counts,
+            live_ms=frame.live_ms,
+            frame_name=frame.name[:255],
+            model_digest=instrument.model_digest,
+            no_answer=no_answer,
+            outputs=tuple(stamp(output) for output in outputs),
+            first_product=self.next_product(PRODUCTS_A_STEP).number,
+        )
+        recorded = Recorded(enter(past.digest, step, decision), outputs)
+        self._recorder.append(recorded, memory)
+        self._recording.append((recorded, frame))
+        self.steps_made += 1
+
+    def _make_products(self, recorded: Recorded, frame: Frame | None, now: Instant) -> None:
+        step = recorded.entry.step
+        policy = self._instruments[step.sensor].policy
+        for plan in plan_products(recorded.entry, frame, recorded.outputs, policy):
+            about = About(
+                ProductId(self._node, step.boot, step.first_product + plan.slot),
+                step.sensor,
+                step.frame_number,
+                step.taken,
+                step.model_digest[:DIGEST_PREFIX_BYTES],
+            )
+            self._outbox.add(plan, about, now, group=step.number)
