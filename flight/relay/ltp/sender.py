@@ -1,0 +1,371 @@
+"""The sending half of an LTP engine (RFC 5326 sections 6.2 to 6.4, 6.8 to 6.10, 6.12 to 6.17).
+
+| state      | meaning                                                              |
+|------------|----------------------------------------------------------------------|
+| SENDING    | segments of the block wait for the line                              |
+| WAITING    | all have left; a checkpoint is unanswered                            |
+| CANCELLING | we gave up, or were told to; our cancel is unanswered                |
+| CLOSED     | over; only late reports are acknowledged                             |
+"""
+
+from collections import deque
+from enum import Enum, auto
+
+from flight.relay.errors import WireError
+from flight.relay.ltp.events import BlockDelivered, BlockFailed, LtpEvent
+from flight.relay.ltp.outgoing import Cutter, OutgoingBlock
+from flight.relay.ltp.segment import (
+    Cancel,
+    CancelAck,
+    Reason,
+    Report,
+    ReportAck,
+    SessionId,
+    write_cancel,
+    write_cancel_ack,
+    write_report_ack,
+)
+from flight.relay.ltp.settings import LtpSettings
+from flight.relay.ltp.timers import Retry, Timers
+
+PRIORITIES = 4
+_SERIAL_START_MAX = 1 << 12
+_REPORTS_MAX = 4096
+
+
+class State(Enum):
+    """Where a sending session is."""
+
+    SENDING = auto()
+    WAITING = auto()
+    CANCELLING = auto()
+    CLOSED = auto()
+
+
+class Signal(Enum):
+    """What happens to it."""
+
+    ALL_SENT = auto()
+    GAPS_REPORTED = auto()
+    UNANSWERED = auto()
+    ALL_CLAIMED = auto()
+    GAVE_UP = auto()
+    PEER_CANCELLED = auto()
+    CANCEL_ACKED = auto()
+
+
+TRANSITIONS: dict[tuple[State, Signal], State] = {
+    (State.SENDING, Signal.ALL_SENT): State.WAITING,
+    (State.SENDING, Signal.GAPS_REPORTED): State.SENDING,
+    (State.SENDING, Signal.UNANSWERED): State.SENDING,
+    (State.SENDING, Signal.ALL_CLAIMED): State.CLOSED,
+    (State.SENDING, Signal.GAVE_UP): State.CANCELLING,
+    (State.SENDING, Signal.PEER_CANCELLED): State.CLOSED,
+    (State.WAITING, Signal.GAPS_REPORTED): State.SENDING,
+    (State.WAITING, Signal.UNANSWERED): State.SENDING,
+    (State.WAITING, Signal.ALL_CLAIMED): State.CLOSED,
+    (State.WAITING, Signal.GAVE_UP): State.CANCELLING,
+    (State.WAITING, Signal.PEER_CANCELLED): State.CLOSED,
+    (State.CANCELLING, Signal.UNANSWERED): State.CANCELLING,
+    (State.CANCELLING, Signal.GAVE_UP): State.CLOSED,
+    (State.CANCELLING, Signal.PEER_CANCELLED): State.CLOSED,
+    (State.CANCELLING, Signal.CANCEL_ACKED): State.CLOSED,
+}
+
+
+class SendSession:
+    """One block on its way."""
+
+    __slots__ = (
+        "ahead_bytes",
+        "block",
+        "block_bytes",
+        "checkpoints",
+        "in_line",
+        "key",
+        "number",
+        "opened_ns",
+        "priority",
+        "reports",
+        "state",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        block: OutgoingBlock,
+        *,
+        key: int,
+        priority: int,
+        block_bytes: int,
+        now_ns: int,
+    ) -> None:
+        self.number = number
+        self.key = key
+        self.priority = priority
+        self.block = block
+        self.block_bytes = self.ahead_bytes = block_bytes
+        """``ahead_bytes`` counts against the room ahead until the block has left once."""
+        self.opened_ns = now_ns
+        self.state = State.SENDING
+        self.in_line = False
+        """Whether it stands in the queue of its priority."""
+        self.checkpoints: dict[int, Retry] = {}
+        """Unanswered, by serial number."""
+        self.reports: set[int] = set()
+        """Serial numbers seen: a repeated report says nothing new."""
+
+
+class Sender:
+    """All sessions that this engine originates."""
+
+    def __init__(
+        self, settings: LtpSettings, timers: Timers, events: list[LtpEvent], seed: int
+    ) -> None:
+        self._settings = settings
+        self._timers = timers
+        self._events = events
+        # A restarted engine must not meet its own old sessions at the peer: 28 bits of chance.
+        self._number = 1 + seed % (1 << 28)
+        self._first_serial = 1 + (seed >> 28) % _SERIAL_START_MAX
+        self._cutters: dict[int, Cutter] = {}
+        self._sessions: dict[int, SendSession] = {}
+        self._line: tuple[deque[SendSession], ...] = tuple(deque() for _ in range(PRIORITIES))
+        self._ahead_bytes = [0] * PRIORITIES
+        self._held_bytes = 0
+        self._acked: dict[tuple[int, int], int] = {}
+        self.delivered = self.failed = self.repeated = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def has_room(self, priority: int) -> bool:
+        """Say whether a block may come in: enough of the line's time is not taken yet.
+
+        What is less urgent does not count; the last eighth of the sessions is for priority 0.
+        """
+        settings = self._settings
+        limit = settings.send_sessions_max
+        if priority:
+            limit -= (limit + 7) // 8
+        if len(self._sessions) >= limit or self._held_bytes >= settings.send_bytes_max:
+            return False
+        ahead_bytes = sum(self._ahead_bytes[: priority + 1])
+        if ahead_bytes == 0:
+            return True
+        pacer = self._timers.pacer
+        return pacer.line_ns(ahead_bytes) < settings.ahead_ms * 10**6
+
+    def start(self, block: bytes, *, red_bytes: int, key: int, priority: int, now_ns: int) -> None:
+        """Begin a session."""
+        number = self._number
+        self._number += 1
+        outgoing = OutgoingBlock(
+            SessionId(self._settings.engine_id, number),
+            self._settings.client_service,
+            block,
+            red_bytes=red_bytes,
+            segment_bytes=self._settings.segment_bytes,
+            first_serial=self._first_serial,
+            cutters=self._cutters,
+        )
+        session = SendSession(
+            number, outgoing, key=key, priority=priority, block_bytes=len(block), now_ns=now_ns
+        )
+        self._sessions[number] = session
+        self._held_bytes += len(block)
+        self._ahead_bytes[priority] += len(block)
+        outgoing.queue_all()
+        if red_bytes:
+            self._queue_checkpoint(session, outgoing.last_index(), 0)
+        outgoing.queue_green()
+        self._enter_line(session)
+
+    def head(self) -> SendSession | None:
+        """Return the session whose segment leaves next, the most urgent one."""
+        for line in self._line:
+            while line:
+                if line[0].state is State.SENDING:
+                    return line[0]
+                line.popleft().in_line = False
+        return None
+
+    def emit(self, session: SendSession, most: int, now_ns: int) -> list[bytes]:
+        """Return the next segments of the session at the head, up to ``most``."""
+        block = session.block
+        queue, at = block.queue, block.at
+        stop = min(at + most, len(queue))
+        while block.marks and block.marks[0][0] < stop:
+            _, retry = block.marks.popleft()
+            if retry.is_open:
+                self._timers.left(retry, now_ns)
+        block.at = stop
+        chunk = queue[at:stop]
+        if stop == len(queue):
+            block.queue, block.at = [], 0
+            self._line[session.priority].popleft()
+            session.in_line = False
+            self._ahead_bytes[session.priority] -= session.ahead_bytes
+            session.ahead_bytes = 0
+            self._step(session, Signal.ALL_SENT if block.unclaimed else Signal.ALL_CLAIMED)
+        return chunk
+
+    def on_report(self, report: Report, now_ns: int) -> None:
+        """Acknowledge a report; claim, and queue what is missing (section 6.12, 6.13)."""
+        session = self._sessions.get(report.session.number)
+        is_live = session is not None and session.state in {State.SENDING, State.WAITING}
+        if session is not None and is_live and report.upper > session.block.red_bytes:
+            raise WireError("report beyond the red part")
+        self._acknowledge(report, now_ns)
+        if session is None or not is_live or report.serial in session.reports:
+            return
+        block = session.block
+        answered = block.round_of(report.checkpoint) if report.checkpoint else -1
+        if answered is None:
+            return  # it answers a checkpoint that we never sent
+        session.reports.add(report.serial)
+        self._answer(session, report.checkpoint, now_ns)
+        block.claim(report.lower, report.upper, report.claims)
+        if not block.unclaimed:
+            self._finish_red(session)
+            return
+        missing = block.missing(report.lower, report.upper, answered)
+        if answered == 0:
+            self._timers.pacer.saw_losses(len(missing), len(block.segments))
+        if not missing and session.checkpoints:
+            return  # the rest is on its way
+        # Nothing to repeat and nothing unanswered: ask again, with the smallest segment we can.
+        again = missing or [block.last_unclaimed()]
+        if len(session.reports) > _REPORTS_MAX:
+            self._give_up(session, Reason.CYCLES)
+            return
+        self.repeated += len(again)
+        index = block.queue_again(again)
+        self._queue_checkpoint(session, index, report.serial)
+        self._step(session, Signal.GAPS_REPORTED)
+        self._enter_line(session, first=True)
+
+    def on_timer(self, retry: Retry, now_ns: int) -> None:
+        """Repeat an unanswered checkpoint or cancel, or give up (sections 6.2, 6.7)."""
+        session = self._sessions[retry.number]
+        if session.state is State.CANCELLING:
+            if retry.attempts >= self._settings.attempts_max:
+                self._step(session, Signal.GAVE_UP)
+            else:
+                self._timers.say(retry.datagram, retry)
+            return
+        if self._timers.is_overdue(retry):
+            self._timers.pacer.saw_losses(1, 1)
+        life_ns = self._settings.session_life_s * 10**9
+        if retry.attempts >= self._settings.attempts_max or now_ns - session.opened_ns > life_ns:
+            self._give_up(session, Reason.RETRANSMISSIONS)
+            return
+        self.repeated += 1
+        block = session.block
+        retry.due_ns = -1
+        block.marks.append((len(block.queue), retry))
+        block.queue.append(retry.datagram)
+        self._step(session, Signal.UNANSWERED)
+        self._enter_line(session, first=True)
+
+    def on_cancel(self, cancel: Cancel) -> None:
+        """Acknowledge the receiver's cancel; the block goes back to the node (section 6.17)."""
+        self._timers.say(write_cancel_ack(CancelAck(cancel.session, by_sender=False)))
+        session = self._sessions.get(cancel.session.number)
+        if session is not None:
+            self._fail(session, cancel.reason)
+            self._step(session, Signal.PEER_CANCELLED)
+
+    def on_cancel_ack(self, ack: CancelAck) -> None:
+        """End the session; an acknowledgement of nothing is a late repetition (section 6.18)."""
+        session = self._sessions.get(ack.session.number)
+        if session is not None and session.state is State.CANCELLING:
+            self._step(session, Signal.CANCEL_ACKED)
+
+    def cancel(self, key: int) -> None:
+        """Give up the block with this key, if it is still under way."""
+        for session in list(self._sessions.values()):
+            if session.key == key and session.state is not State.CANCELLING:
+                self._give_up(session, Reason.USER)
+
+    def resume(self, closed_ns: int) -> None:
+        """Forget a time without contact: it does not count against a session's life."""
+        for session in self._sessions.values():
+            session.opened_ns += closed_ns
+
+    def _acknowledge(self, report: Report, now_ns: int) -> None:
+        # Copies of one report come in a row; one acknowledgement a round trip answers them all.
+        name = (report.session.number, report.serial)
+        last_ns = self._acked.pop(name, None)
+        if last_ns is None or now_ns - last_ns >= self._timers.pacer.timeout_ns * 3 // 4:
+            self._timers.say(write_report_ack(ReportAck(report.session, report.serial)))
+            last_ns = now_ns
+        self._acked[name] = last_ns
+        if len(self._acked) > self._settings.closed_sessions_max:
+            del self._acked[next(iter(self._acked))]
+
+    def _answer(self, session: SendSession, checkpoint: int, now_ns: int) -> None:
+        retry = session.checkpoints.pop(checkpoint, None)
+        if retry is None:
+            return
+        retry.is_open = False
+        if len(session.block.segments) == 1:
+            self._timers.pacer.saw_losses(0, 1)
+        if retry.attempts == 1:  # otherwise nobody knows which sending it answers
+            self._timers.pacer.saw_response(now_ns - retry.first_ns)
+
+    def _finish_red(self, session: SendSession) -> None:
+        block = session.block
+        # What is left of the queue is red that came twice, and green that has not gone yet.
+        block.queue = [segment for segment in block.queue[block.at :] if segment[0] >= 4]
+        block.at = 0
+        block.marks.clear()
+        if not block.queue:
+            self._step(session, Signal.ALL_CLAIMED)
+
+    def _queue_checkpoint(self, session: SendSession, index: int, report: int) -> None:
+        block = session.block
+        serial, datagram = block.take_checkpoint(index, report)
+        is_small = len(datagram) * 16 < session.block_bytes
+        retry = Retry(self, session.number, serial, datagram, is_small=is_small)
+        session.checkpoints[serial] = retry
+        block.marks.append((len(block.queue), retry))
+        block.queue.append(datagram)
+
+    def _enter_line(self, session: SendSession, *, first: bool = False) -> None:
+        if not session.in_line:
+            session.in_line = True
+            line = self._line[session.priority]
+            (line.appendleft if first else line.append)(session)
+
+    def _give_up(self, session: SendSession, reason: int) -> None:
+        self._fail(session, reason)
+        self._stop(session)
+        self._step(session, Signal.GAVE_UP)
+        name = SessionId(self._settings.engine_id, session.number)
+        datagram = write_cancel(Cancel(name, by_sender=True, reason=reason))
+        retry = Retry(self, session.number, 0, datagram, is_small=False)
+        session.checkpoints[0] = retry
+        self._timers.say(datagram, retry)
+
+    def _fail(self, session: SendSession, reason: int) -> None:
+        if session.state is not State.CANCELLING:
+            self.failed += 1
+            self._events.append(BlockFailed(session.key, reason))
+
+    def _stop(self, session: SendSession) -> None:
+        for retry in session.checkpoints.values():
+            retry.is_open = False
+        session.checkpoints.clear()
+
+    def _step(self, session: SendSession, signal: Signal) -> None:
+        session.state = TRANSITIONS[session.state, signal]
+        if session.state is not State.CLOSED:
+            return
+        if signal is Signal.ALL_CLAIMED:
+            self.delivered += 1
+            self._events.append(BlockDelivered(session.key))
+        self._stop(session)
+        self._ahead_bytes[session.priority] -= session.ahead_bytes
+        self._held_bytes -= session.block_bytes
+        del self._sessions[session.number]
