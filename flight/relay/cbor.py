@@ -73,7 +73,7 @@ def read_uint(data: bytes, at: int) -> tuple[int, int]:
         return first, at + 1
     if first > 0x1B:
         raise WireError("not an unsigned integer")
-    return _read_argument(data, at)
+    return _read_argument(data, at + 1, first)
 
 
 def read_head(data: bytes, at: int) -> tuple[int, int, int]:
@@ -86,9 +86,10 @@ def read_head(data: bytes, at: int) -> tuple[int, int, int]:
         first = data[at]
     except IndexError:
         raise WireError("bytes end where an item should be") from None
-    if first & 0x1F < 24:
-        return first >> 5, first & 0x1F, at + 1
-    value, at = _read_argument(data, at)
+    value = first & 0x1F
+    if value < 24:
+        return first >> 5, value, at + 1
+    value, at = _read_argument(data, at + 1, value)
     return first >> 5, value, at
 
 
@@ -113,7 +114,10 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     major, length, at = read_head(data, at)
     if major != BYTES:
         raise WireError("not a byte string of definite length")
-    return _take(data, at, length)
+    end = at + length
+    if end > len(data):
+        raise WireError("string is longer than the bytes")
+    return data[at:end], end
 
 
 def read_text(data: bytes, at: int) -> tuple[str, int]:
@@ -125,9 +129,11 @@ def read_text(data: bytes, at: int) -> tuple[str, int]:
     major, length, at = read_head(data, at)
     if major != TEXT:
         raise WireError("not a text string of definite length")
-    raw, at = _take(data, at, length)
+    end = at + length
+    if end > len(data):
+        raise WireError("string is longer than the bytes")
     try:
-        return raw.decode(), at
+        return data[at:end].decode(), end
     except UnicodeDecodeError:
         raise WireError("text is not UTF-8") from None
 
@@ -156,7 +162,9 @@ def skip_item(data: bytes, at: int, *, depth: int = MAX_DEPTH) -> int:
         raise WireError("nested too deep")
     major, value, at = read_head(data, at)
     if major in {BYTES, TEXT}:
-        return _take_end(data, at, value)
+        if at + value > len(data):
+            raise WireError("string is longer than the bytes")
+        return at + value
     if major in {ARRAY, MAP}:
         # Every item takes a byte at least, so a count beyond the bytes fails at the first one
         # missing, after at most len(data) turns.
@@ -167,24 +175,11 @@ def skip_item(data: bytes, at: int, *, depth: int = MAX_DEPTH) -> int:
     return at
 
 
-def _read_argument(data: bytes, at: int) -> tuple[int, int]:
-    """Read the argument that follows a head of more than one byte."""
-    additional = data[at] & 0x1F
+def _read_argument(data: bytes, at: int, additional: int) -> tuple[int, int]:
+    """Return the argument that follows a head's first byte, and the place after it."""
     if additional > 27:
         raise WireError("indefinite or reserved length")
-    end = at + 1 + (1 << (additional - 24))
+    end = at + (1 << (additional - 24))
     if end > len(data):
         raise WireError("bytes end within a head")
-    return int.from_bytes(data[at + 1 : end], "big"), end
-
-
-def _take(data: bytes, at: int, length: int) -> tuple[bytes, int]:
-    end = _take_end(data, at, length)
-    return data[at:end], end
-
-
-def _take_end(data: bytes, at: int, length: int) -> int:
-    end = at + length
-    if end > len(data):
-        raise WireError("string is longer than the bytes")
-    return end
+    return int.from_bytes(data[at:end], "big"), end

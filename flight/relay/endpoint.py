@@ -1,7 +1,8 @@
 """Endpoint ids: who a bundle is from and for (RFC 9171 section 4.2.5.1, RFC 9758)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from flight.relay.cbor import (
     TEXT,
@@ -21,6 +22,9 @@ MAX_NAME_BYTES = 1023
 
 LOCAL_NODE = 0xFFFFFFFF
 """The node number that means "this node", written ``ipn:!`` (RFC 9758 section 3.4)."""
+
+_IPN_START = b"\x82\x02\x82"
+_DTN_NONE = b"\x82\x01\x00"
 
 _MAX_UINT = 0xFFFFFFFFFFFFFFFF
 
@@ -43,6 +47,11 @@ class EndpointId:
     """ipn: the service number."""
     name: str = ""
     """dtn: what follows ``dtn:``, such as ``//node/service``; empty in dtn:none."""
+    three_elements: bool = field(default=False, compare=False)
+    """ipn: written as [allocator, node, service] (RFC 9758 section 6.1.2), not [node, service].
+
+    Off by default: ION, HDTN and uD3TN refuse it. An id that was received keeps its form.
+    """
 
     def __post_init__(self) -> None:
         """Refuse what cannot be written: a number out of range, a name that is no name."""
@@ -78,13 +87,14 @@ NONE = EndpointId(Scheme.DTN)
 """dtn:none, the null endpoint (RFC 9171 section 4.2.5.1.1)."""
 
 
-def ipn(node: int, service: int) -> EndpointId:
+@lru_cache(maxsize=1024)
+def ipn(node: int, service: int, *, three_elements: bool = False) -> EndpointId:
     """Return the endpoint id ipn:node.service (RFC 9171 section 4.2.5.1.2).
 
     Raises:
         ValueError: a number is negative or above 2**64 - 1.
     """
-    return EndpointId(Scheme.IPN, node, service)
+    return EndpointId(Scheme.IPN, node, service, three_elements=three_elements)
 
 
 def parse_endpoint(uri: str) -> EndpointId:
@@ -104,16 +114,12 @@ def parse_endpoint(uri: str) -> EndpointId:
     raise ValueError(f"not an endpoint id: {uri[:80]!r}; write ipn:NODE.SERVICE or dtn://NODE/NAME")
 
 
-def encode_endpoint(endpoint: EndpointId, *, three_elements: bool = False) -> bytes:
-    """Return an endpoint id in CBOR (RFC 9171 section 4.2.5.1).
-
-    ipn ids are written with two elements, which every peer reads; with three (RFC 9758 section
-    6.1.2) only when asked for: ION, HDTN and uD3TN refuse those.
-    """
+def encode_endpoint(endpoint: EndpointId) -> bytes:
+    """Return an endpoint id in CBOR (RFC 9171 section 4.2.5.1, RFC 9758 section 6.1)."""
     if endpoint.scheme == Scheme.DTN:
         name = encode_text(endpoint.name) if endpoint.name else encode_uint(0)
         return b"\x82\x01" + name
-    if three_elements:
+    if endpoint.three_elements:
         return b"\x82\x02" + encode_array(
             encode_uint(endpoint.node >> 32),
             encode_uint(endpoint.node & 0xFFFFFFFF),
@@ -128,6 +134,13 @@ def read_endpoint(data: bytes, at: int) -> tuple[EndpointId, int]:
     Raises:
         WireError: no endpoint id of a known scheme and form stands there.
     """
+    start = data[at : at + 3]
+    if start == _IPN_START:  # the usual ones first
+        node, at = read_uint(data, at + 3)
+        service, at = read_uint(data, at)
+        return ipn(node, service), at
+    if start == _DTN_NONE:
+        return NONE, at + 3
     count, at = read_array(data, at)
     if count != 2:
         raise WireError("an endpoint id has two elements")
@@ -151,7 +164,7 @@ def _read_ipn(data: bytes, at: int) -> tuple[EndpointId, int]:
             raise WireError("allocator or node number above 32 bits")
         node |= allocator << 32
     service, at = read_uint(data, at)
-    return EndpointId(Scheme.IPN, node, service), at
+    return ipn(node, service, three_elements=count == 3), at
 
 
 def _read_dtn(data: bytes, at: int) -> tuple[EndpointId, int]:

@@ -46,13 +46,13 @@ class SecurityBlock:
     """One entry a target, in the same order."""
 
 
-def encode_security_block(block: SecurityBlock, *, three_elements: bool = False) -> bytes:
+def encode_security_block(block: SecurityBlock) -> bytes:
     """Return the content of a BIB or BCB (RFC 9172 section 3.6)."""
     parts = [
         encode_array(*map(encode_uint, block.targets)),
         _encode_int(block.context),
         encode_uint(_PARAMETERS_PRESENT if block.parameters else 0),
-        encode_endpoint(block.source, three_elements=three_elements),
+        encode_endpoint(block.source),
     ]
     if block.parameters:
         parts.append(_encode_pairs(block.parameters))

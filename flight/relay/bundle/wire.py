@@ -37,21 +37,21 @@ VERSION = 7
 MAX_BLOCKS = 64
 """Most blocks after the primary that a received bundle may have."""
 
+_AT_MOST_ONE = frozenset(
+    {BlockType.PAYLOAD, BlockType.PREVIOUS_NODE, BlockType.BUNDLE_AGE, BlockType.HOP_COUNT}
+)
+
 _CRC_TYPES = (CrcType.NONE, CrcType.CRC16, CrcType.CRC32C)
 
 
-def encode_bundle(bundle: Bundle, *, three_elements: bool = False) -> bytes:
-    """Return a bundle's bytes (RFC 9171 section 4.1).
-
-    Blocks that were received go out as they came. ``three_elements`` writes the ipn ids of a
-    primary block made here in that form (RFC 9758 section 6.1.2).
-    """
-    primary = bundle.primary.wire or encode_primary(bundle.primary, three_elements=three_elements)
+def encode_bundle(bundle: Bundle) -> bytes:
+    """Return a bundle's bytes (RFC 9171 section 4.1); blocks that were received go as they came."""
+    primary = bundle.primary.wire or encode_primary(bundle.primary)
     blocks = [block.wire or encode_canonical(block) for block in bundle.blocks]
     return b"".join((INDEFINITE_ARRAY, primary, *blocks, BREAK))
 
 
-def encode_primary(primary: PrimaryBlock, *, three_elements: bool = False) -> bytes:
+def encode_primary(primary: PrimaryBlock) -> bytes:
     """Return a primary block's bytes, its checksum last (RFC 9171 section 4.3.1)."""
     fragment = bool(primary.flags & BundleFlag.IS_FRAGMENT)
     count = 8 + 2 * fragment + bool(primary.crc_type)
@@ -59,9 +59,9 @@ def encode_primary(primary: PrimaryBlock, *, three_elements: bool = False) -> by
         bytes((0x80 | count, VERSION)),
         encode_uint(primary.flags),
         encode_uint(primary.crc_type),
-        encode_endpoint(primary.destination, three_elements=three_elements),
-        encode_endpoint(primary.source, three_elements=three_elements),
-        encode_endpoint(primary.report_to, three_elements=three_elements),
+        encode_endpoint(primary.destination),
+        encode_endpoint(primary.source),
+        encode_endpoint(primary.report_to),
         b"\x82",
         encode_uint(primary.created_ms),
         encode_uint(primary.sequence),
@@ -87,16 +87,17 @@ def encode_canonical(block: CanonicalBlock) -> bytes:
     return _with_crc(block.crc_type, body)
 
 
-def read_bundle(data: bytes, *, allow_bare_primary: bool = False) -> Bundle:
+def read_bundle(data: bytes, *, strict: bool = True) -> Bundle:
     """Return the bundle that the bytes are, to the last byte (RFC 9171 section 4).
 
-    ``allow_bare_primary`` takes a primary block that neither a checksum nor a signature
-    protects, which RFC 9171 section 4.3.1 forbids to send.
+    ``strict=False`` takes two things that RFC 9171 forbids and the examples of RFC 9173 have: a
+    primary block that neither checksum nor signature protects (section 4.3.1), and a creation
+    time of 0 without a bundle age (section 4.4.2).
 
     Raises:
         WireError: the bytes are not one whole bundle, or a checksum is wrong.
     """
-    bundle, end = read_bundle_at(data, 0, allow_bare_primary=allow_bare_primary)
+    bundle, end = read_bundle_at(data, 0, strict=strict)
     if end != len(data):
         raise WireError("bytes follow the bundle")
     return bundle
@@ -116,7 +117,7 @@ def read_bundles(data: bytes) -> tuple[Bundle, ...]:
     return tuple(bundles)
 
 
-def read_bundle_at(data: bytes, at: int, *, allow_bare_primary: bool = False) -> tuple[Bundle, int]:
+def read_bundle_at(data: bytes, at: int, *, strict: bool = True) -> tuple[Bundle, int]:
     """Return the bundle at a place, and the place after it (RFC 9171 section 4).
 
     Raises:
@@ -133,8 +134,8 @@ def read_bundle_at(data: bytes, at: int, *, allow_bare_primary: bool = False) ->
         blocks.append(block)
     bundle = Bundle(primary, tuple(blocks))
     _check_blocks(bundle)
-    if not (primary.crc_type or allow_bare_primary or _is_primary_signed(bundle)):
-        raise WireError("primary block has neither checksum nor signature")
+    if strict:
+        _check_primary(bundle)
     return bundle, at + 1
 
 
@@ -210,23 +211,30 @@ def _check_blocks(bundle: Bundle) -> None:
     blocks = bundle.blocks
     if not blocks or blocks[-1].type != BlockType.PAYLOAD:
         raise WireError("the payload is not the last block")
-    numbers = {block.number for block in blocks}
-    if len(numbers) != len(blocks) or 0 in numbers:
-        raise WireError("a block number is used twice, or is 0")
     if blocks[-1].number != PAYLOAD_NUMBER:
         raise WireError("the payload's number is not 1")
-    types = [block.type for block in blocks]
-    if 0 in types:
-        raise WireError("block type 0 is reserved")
-    for block_type in _AT_MOST_ONE:
-        if types.count(block_type) > 1:
-            raise WireError(f"two blocks of type {block_type}")
-    if bundle.primary.created_ms == 0 and BlockType.BUNDLE_AGE not in types:
-        raise WireError("creation time 0 without a bundle age block")
+    numbers = {PRIMARY_NUMBER}
+    types = {0}
+    for block in blocks:
+        if block.number in numbers:
+            raise WireError("a block number is used twice, or is 0")
+        if block.type in types:
+            raise WireError(f"block type {block.type} is reserved, or may be there only once")
+        numbers.add(block.number)
+        if block.type in _AT_MOST_ONE:
+            types.add(block.type)
     if bundle.is_fragment:
         end = bundle.primary.fragment_offset + len(bundle.payload)
         if not bundle.payload or end > bundle.primary.total_length:
             raise WireError("a fragment that is empty, or ends after its whole")
+
+
+def _check_primary(bundle: Bundle) -> None:
+    """Check what the primary block needs from other blocks (RFC 9171 sections 4.3.1, 4.4.2)."""
+    if not (bundle.primary.crc_type or _is_primary_signed(bundle)):
+        raise WireError("primary block has neither checksum nor signature")
+    if not bundle.primary.created_ms and bundle.block(BlockType.BUNDLE_AGE) is None:
+        raise WireError("creation time 0 without a bundle age block")
 
 
 def _is_primary_signed(bundle: Bundle) -> bool:
@@ -246,14 +254,6 @@ def _is_primary_signed(bundle: Bundle) -> bool:
         else:
             signed[block.number] = PRIMARY_NUMBER in targets
     return any(covered or number in encrypted for number, covered in signed.items())
-
-
-_AT_MOST_ONE = (
-    BlockType.PAYLOAD,
-    BlockType.PREVIOUS_NODE,
-    BlockType.BUNDLE_AGE,
-    BlockType.HOP_COUNT,
-)
 
 
 def _read_crc_type(data: bytes, at: int) -> tuple[CrcType, int]:

@@ -1,0 +1,120 @@
+"""Signatures: the block integrity block with BIB-HMAC-SHA2 (RFC 9172 section 3.7, RFC 9173 3)."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import IntEnum
+
+from flight.relay.bpsec.crypto import has_crypto, unwrap_key, wrap_key
+from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, without_crc
+from flight.relay.bundle import BlockType, Bundle, CanonicalBlock, Reason
+from flight.relay.bundle.asb import SecurityBlock, encode_security_block, read_security_block
+from flight.relay.bundle.values import PRIMARY_NUMBER
+from flight.relay.bundle.wire import encode_primary
+from flight.relay.cbor import encode_bytes, encode_uint, read_bytes, read_uint
+from flight.relay.endpoint import EndpointId
+from flight.relay.errors import WireError
+
+BIB_HMAC_SHA2 = 1
+"""Security context id (RFC 9173 section 3.1)."""
+
+
+class Sha(IntEnum):
+    """SHA variants (RFC 9173 section 3.3.1)."""
+
+    SHA256 = 5
+    SHA384 = 6
+    SHA512 = 7
+
+
+_DIGESTS = {Sha.SHA256: "sha256", Sha.SHA384: "sha384", Sha.SHA512: "sha512"}
+
+_VARIANT, _WRAPPED_KEY, _SCOPE = 1, 2, 3
+"""Parameter ids (RFC 9173 section 3.3.4)."""
+
+_HMAC = 1
+"""Result id (RFC 9173 section 3.4)."""
+
+
+def add_integrity(
+    bundle: Bundle,
+    *,
+    targets: Sequence[int],
+    key: bytes,
+    source: EndpointId,
+    variant: Sha = Sha.SHA256,
+    scope: int = FULL_SCOPE,
+    number: int | None = None,
+    wrapping_key: bytes | None = None,
+) -> Bundle:
+    """Return the bundle with a signature over its targets (RFC 9173 section 3.8.1).
+
+    The targets lose their checksums. With a ``wrapping_key`` the key travels in the block,
+    wrapped.
+
+    Raises:
+        ValueError: a target is not in the bundle, or is a security block.
+    """
+    for target in targets:
+        block = bundle.block_numbered(target)
+        if block and block.type in {BlockType.INTEGRITY, BlockType.CONFIDENTIALITY}:
+            raise ValueError("a signature does not cover security blocks (RFC 9172 section 3.7)")
+        bundle = without_crc(bundle, target)
+    parameters = [(_VARIANT, encode_uint(variant))]
+    if wrapping_key is not None:
+        parameters.append((_WRAPPED_KEY, encode_bytes(wrap_key(wrapping_key, key))))
+    parameters.append((_SCOPE, encode_uint(scope)))
+    number = bundle.free_number() if number is None else number
+    header = CanonicalBlock(BlockType.INTEGRITY, number, b"")
+    results = []
+    for target in targets:
+        covered = _signed_bytes(bundle, target, header, scope)
+        results.append(((_HMAC, encode_bytes(hmac.digest(key, covered, _DIGESTS[variant]))),))
+    content = SecurityBlock(
+        tuple(targets), BIB_HMAC_SHA2, source, tuple(parameters), tuple(results)
+    )
+    return bundle.with_block(replace(header, data=encode_security_block(content)))
+
+
+def check_integrity(
+    bundle: Bundle, block: CanonicalBlock, *, target: int, key: bytes, least_scope: int = 0
+) -> Reason | None:
+    """Return None when a signature holds for one target, or why not (RFC 9173 section 3.8.2).
+
+    A signature whose scope lacks a flag of ``least_scope`` does not hold.
+    """
+    try:
+        content = read_security_block(block.data)
+        if content.context != BIB_HMAC_SHA2 or target not in content.targets:
+            return Reason.UNKNOWN_SECURITY
+        parameters = dict(content.parameters)
+        variant = _uint(parameters.get(_VARIANT), default=Sha.SHA384)
+        scope = _uint(parameters.get(_SCOPE), default=FULL_SCOPE)
+        results = dict(content.results[content.targets.index(target)])
+        if variant not in _DIGESTS or _HMAC not in results:
+            return Reason.UNKNOWN_SECURITY
+        if _WRAPPED_KEY in parameters:
+            if not has_crypto():
+                return Reason.UNKNOWN_SECURITY
+            key = unwrap_key(key, read_bytes(parameters[_WRAPPED_KEY], 0)[0])
+        claimed, _ = read_bytes(results[_HMAC], 0)
+    except WireError:
+        return Reason.FAILED_SECURITY
+    if scope & least_scope != least_scope:
+        return Reason.FAILED_SECURITY
+    covered = _signed_bytes(bundle, target, block, scope)
+    signature = hmac.digest(key, covered, _DIGESTS[Sha(variant)])
+    return None if hmac.compare_digest(signature, claimed) else Reason.FAILED_SECURITY
+
+
+def _signed_bytes(bundle: Bundle, target: int, security: CanonicalBlock, scope: int) -> bytes:
+    """Return the integrity-protected plaintext of one target (RFC 9173 section 3.7)."""
+    covered = covered_bytes(bundle, target=target, security_block=security, scope=scope)
+    if target == PRIMARY_NUMBER:
+        return covered + (bundle.primary.wire or encode_primary(bundle.primary))
+    block = bundle.block_numbered(target)
+    return covered + encode_bytes(block.data if block else b"")
+
+
+def _uint(encoded: bytes | None, *, default: int) -> int:
+    return default if encoded is None else read_uint(encoded, 0)[0]

@@ -1,0 +1,157 @@
+"""Status reports: what became of a bundle, told to whom it asked (RFC 9171 section 6.1.1).
+
+record := [1, [[asserted, time?] * 4, reason, source, [time, sequence], (offset, length)?]]
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from flight.instant import Instant
+from flight.relay.bundle import Bundle, BundleFlag, BundleId, Reason, make_bundle
+from flight.relay.cbor import (
+    FALSE,
+    TRUE,
+    encode_array,
+    encode_uint,
+    read_array,
+    read_bool,
+    read_uint,
+    skip_item,
+)
+from flight.relay.endpoint import EndpointId, encode_endpoint, read_endpoint
+from flight.relay.errors import WireError
+
+RECORD_TYPE = 1
+"""Administrative record type of a status report (RFC 9171 section 6.1)."""
+
+
+class Status(IntEnum):
+    """What is asserted; the value is its place in a report (RFC 9171 section 6.1.1)."""
+
+    RECEIVED = 0
+    FORWARDED = 1
+    DELIVERED = 2
+    DELETED = 3
+
+
+_WANTED_BY = {
+    Status.RECEIVED: BundleFlag.REPORT_RECEPTION,
+    Status.FORWARDED: BundleFlag.REPORT_FORWARDING,
+    Status.DELIVERED: BundleFlag.REPORT_DELIVERY,
+    Status.DELETED: BundleFlag.REPORT_DELETION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What became of one bundle, or one fragment of it (RFC 9171 section 6.1.1)."""
+
+    subject: BundleId
+    asserted: tuple[tuple[Status, int | None], ...]
+    """Each with its DTN time in milliseconds, or None where no time was asked for."""
+    reason: int = Reason.NONE
+    """A Reason, or a number that this node does not know."""
+
+
+def is_report_wanted(bundle: Bundle, status: Status) -> bool:
+    """Say whether the bundle asks for this report (RFC 9171 section 5.1)."""
+    return bool(bundle.reports_wanted & _WANTED_BY[status])
+
+
+def report_on(bundle: Bundle, status: Status, reason: Reason, now: Instant) -> StatusReport:
+    """Return the report that a bundle's fate calls for; ask is_report_wanted first."""
+    timed = bundle.primary.flags & BundleFlag.STATUS_TIME
+    return StatusReport(bundle.id, ((status, now.dtn_ms if timed else None),), reason)
+
+
+def make_report_bundle(
+    report: StatusReport,
+    subject: Bundle,
+    *,
+    node: EndpointId,
+    sequence: int,
+    lifetime_ms: int,
+    now: Instant,
+) -> Bundle:
+    """Return the bundle that carries a report to the subject's report-to endpoint (section 6.2)."""
+    return make_bundle(
+        encode_status_report(report),
+        source=node,
+        destination=subject.primary.report_to,
+        created_ms=now.dtn_ms,
+        sequence=sequence,
+        lifetime_ms=lifetime_ms,
+        flags=BundleFlag.ADMINISTRATIVE,
+        age_ms=None if now.dtn_ms else 0,
+    )
+
+
+def encode_status_report(report: StatusReport) -> bytes:
+    """Return the administrative record of a status report (RFC 9171 section 6.1.1)."""
+    asserted = dict(report.asserted)
+    items = []
+    for status in Status:
+        time_ms = asserted.get(status)
+        said = TRUE if status in asserted else FALSE
+        items.append(encode_array(said, *(() if time_ms is None else (encode_uint(time_ms),))))
+    subject = report.subject
+    parts = [
+        encode_array(*items),
+        encode_uint(report.reason),
+        encode_endpoint(subject.source),
+        encode_array(encode_uint(subject.created_ms), encode_uint(subject.sequence)),
+    ]
+    if subject.fragment_length:
+        parts += [encode_uint(subject.fragment_offset), encode_uint(subject.fragment_length)]
+    return encode_array(encode_uint(RECORD_TYPE), encode_array(*parts))
+
+
+def read_status_report(record: bytes) -> StatusReport:
+    """Return the status report that an administrative record holds (RFC 9171 section 6.1.1).
+
+    Raises:
+        WireError: it is another record, or broken.
+    """
+    two, at = read_array(record, 0)
+    kind, at = read_uint(record, at)
+    if two != 2 or kind != RECORD_TYPE:
+        raise WireError("not a status report")
+    count, at = read_array(record, at)
+    if count not in {4, 6}:
+        raise WireError("a status report has four or six elements")
+    asserted, at = _read_asserted(record, at)
+    reason, at = read_uint(record, at)
+    source, at = read_endpoint(record, at)
+    two, at = read_array(record, at)
+    if two != 2:
+        raise WireError("a creation timestamp has two elements")
+    created_ms, at = read_uint(record, at)
+    sequence, at = read_uint(record, at)
+    offset = length = 0
+    if count == 6:
+        offset, at = read_uint(record, at)
+        length, at = read_uint(record, at)
+    if at != len(record):
+        raise WireError("bytes follow the status report")
+    subject = BundleId(source, created_ms, sequence, offset, length)
+    return StatusReport(subject, asserted, reason)
+
+
+def _read_asserted(data: bytes, at: int) -> tuple[tuple[tuple[Status, int | None], ...], int]:
+    count, at = read_array(data, at)
+    if count < len(Status):
+        raise WireError("a status report asserts four things or more")
+    asserted = []
+    for status in Status:
+        size, at = read_array(data, at)
+        if size not in {1, 2}:
+            raise WireError("a status item has one element or two")
+        said, at = read_bool(data, at)
+        time_ms: int | None = None
+        if size == 2:
+            time_ms, at = read_uint(data, at)
+        if said:
+            asserted.append((status, time_ms))
+    for _ in range(count - len(Status)):  # things that a later protocol may assert
+        at = skip_item(data, at)
+    return tuple(asserted), at
