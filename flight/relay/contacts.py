@@ -55,6 +55,9 @@ class ContactPlan:
     contacts: tuple[Contact, ...] = ()
     ranges: tuple[Range, ...] = ()
     _contacts_of: dict[Pair, tuple[Contact, ...]] = field(init=False, compare=False, repr=False)
+    _contacts_from: dict[int, tuple[tuple[Contact, ...], ...]] = field(
+        init=False, compare=False, repr=False
+    )
     _ranges_of: dict[Pair, tuple[Range, ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +72,12 @@ class ContactPlan:
             raise ValueError("a range's light time is below 0")
         object.__setattr__(self, "contacts", tuple(sorted(self.contacts, key=_start_ms)))
         object.__setattr__(self, "ranges", tuple(sorted(self.ranges, key=_start_ms)))
-        object.__setattr__(self, "_contacts_of", _by_pair(self.contacts))
+        by_pair = _by_pair(self.contacts)
+        by_node: dict[int, tuple[tuple[Contact, ...], ...]] = {}
+        for (from_node, _), contacts in by_pair.items():
+            by_node[from_node] = (*by_node.get(from_node, ()), contacts)
+        object.__setattr__(self, "_contacts_of", by_pair)
+        object.__setattr__(self, "_contacts_from", by_node)
         object.__setattr__(self, "_ranges_of", _by_pair(self.ranges))
 
     def open_contacts(self, now: Instant) -> tuple[Contact, ...]:
@@ -94,7 +102,7 @@ class ContactPlan:
 
     def contacts_from(self, node: int) -> tuple[tuple[Contact, ...], ...]:
         """Return what a node can send on: the contacts to each neighbour, in order."""
-        return tuple(contacts for pair, contacts in self._contacts_of.items() if pair[0] == node)
+        return self._contacts_from.get(node, ())
 
     def one_way_ms(self, from_node: int, to_node: int, now: Instant) -> int:
         """Return the light time between two nodes; the longest one where the time is unknown.

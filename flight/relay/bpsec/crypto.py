@@ -4,6 +4,7 @@ Signatures need the standard library only. Seals (AES-GCM) and wrapped keys (RFC
 ``crypto`` extra.
 """
 
+from functools import cache
 from importlib.util import find_spec
 
 from flight.relay.errors import WireError
@@ -12,6 +13,7 @@ TAG_BYTES = 16
 """Length of an AES-GCM authentication tag (RFC 9173 section 4.4)."""
 
 
+@cache
 def has_crypto() -> bool:
     """Say whether the ``crypto`` extra is installed."""
     return find_spec("cryptography") is not None
