@@ -65,7 +65,7 @@ class Past:
 
 
 class Recorder:
-    """Appends entries durably, off the control thread, and tells when each is."""
+    """Appends entries durably, off the control thread, and says when each is."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Recorder:
         self._thread.start()
 
     def append(self, recorded: Recorded, memory: Memory) -> None:
-        """Queue one entry; take_durable counts it once it is on the disk."""
+        """Queue one entry; is_durable says when it is on the disk."""
         self.past.add(recorded, memory)
         frame = _frame(_ENTRY, _recorded_body(recorded))
         self._jobs.put((recorded.entry.step.number, frame))

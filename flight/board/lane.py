@@ -1,0 +1,262 @@
+"""One kind of job, and the worker processes that do it: one serves, a spare stands by.
+
+A worker that dies, hangs or speaks nonsense is killed; its job is answered "no answer", the spare
+takes over, and another process is started in its place.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from flight.board.jobs import Answer, InferJob, Job
+from flight.board.messages import Say
+from flight.board.workerprocess import Launch, Pending, State, WorkerLostError, WorkerProcess
+from flight.instant import Instant
+from flight.product.codecs import Encoded
+from flight.product.errors import WireError
+from flight.product.events import Event, Happening
+from flight.product.records import Fields
+from flight.product.values import Inference, NoAnswer, Tensor
+
+LONGEST_PAUSE_S = 60
+RETIRED_LIMIT = 8
+"""Killed processes that may still be dying; beyond, the oldest is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRules:
+    """How long a lane waits, and for how much."""
+
+    run_timeout_ns: int
+    wait_timeout_ns: int
+    start_timeout_ns: int
+    queue_limit: int
+    check_every_jobs: int
+    spare: bool
+
+
+class Lane:
+    """Runs the jobs of one kind, in order, one at a time."""
+
+    def __init__(self, name: str, launch: Launch, rules: LaneRules, now: Instant) -> None:
+        self.name = name
+        self._launch, self._rules = launch, rules
+        self._digests = {model.name: model.digest for model in launch.models}
+        self._workers: list[WorkerProcess] = []  # the first one serves
+        self._retired: list[WorkerProcess] = []
+        self._queue: deque[Pending] = deque()
+        self._answers: list[Answer] = []
+        self._events: list[Happening] = []
+        self._told: dict[str, str] = {}
+        self._losses = 0
+        """Since a job was last answered."""
+        self._start_ns = now.mono_ns
+        self._advance(now)
+
+    def submit(self, number: int, job: Job, now: Instant) -> bool:
+        """Queue a job; False when the queue is full."""
+        if len(self._queue) >= self._rules.queue_limit:
+            return False
+        self._queue.append(Pending(number, job, now.mono_ns))
+        self._advance(now)
+        return True
+
+    def ready(self) -> bool:
+        """Whether a worker is loaded and checked."""
+        return bool(self._workers) and self._workers[0].state is not State.STARTING
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes, the serving one first."""
+        return tuple(worker.pid for worker in self._workers)
+
+    def filenos(self) -> tuple[int, ...]:
+        """Return what becomes readable when a worker spoke or died."""
+        return tuple(worker.fileno() for worker in self._workers)
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when a worker or a waiting job is late, or a worker is to be started."""
+        deadlines = [worker.deadline_ns for worker in self._workers]
+        if self._queue:
+            deadlines.append(self._queue[0].submitted_ns + self._rules.wait_timeout_ns)
+        if self._may_start():
+            deadlines.append(self._start_ns)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def poll(self, now: Instant) -> None:
+        """Take in what the workers said, and hand out what waits."""
+        for worker in tuple(self._workers):
+            try:
+                for say, fields in worker.hear():
+                    self._heard(worker, say, fields, now)
+            except (WorkerLostError, WireError) as error:
+                self._lose(worker, NoAnswer.WORKER_DIED, str(error), now)
+        self._advance(now)
+
+    def expire(self, now: Instant) -> None:
+        """Kill workers that are late, answer jobs that waited too long, start what is missing."""
+        for worker in tuple(self._workers):
+            if worker.deadline_ns is not None and worker.deadline_ns <= now.mono_ns:
+                self._lose(worker, NoAnswer.LATE, f"late while {worker.state.name.lower()}", now)
+        self._advance(now)
+
+    def take_answers(self) -> tuple[Answer, ...]:
+        """Return, and forget, the answers."""
+        answers, self._answers = tuple(self._answers), []
+        return answers
+
+    def take_events(self) -> tuple[Happening, ...]:
+        """Return, and forget, what happened to the workers."""
+        events, self._events = tuple(self._events), []
+        return events
+
+    def close(self) -> None:
+        """Kill all workers; jobs that wait are forgotten."""
+        for worker in (*self._workers, *self._retired):
+            worker.close()
+        self._workers, self._retired = [], []
+        self._queue.clear()
+
+    def _advance(self, now: Instant) -> None:
+        self._reap()
+        self._start(now)
+        oldest_ns = now.mono_ns - self._rules.wait_timeout_ns
+        while self._queue and self._queue[0].submitted_ns <= oldest_ns:
+            self._refuse(self._queue.popleft(), NoAnswer.LATE, "no worker was free in time", now)
+        while self._workers and self._workers[0].state is State.IDLE and self._hand_out(now):
+            pass
+
+    def _hand_out(self, now: Instant) -> bool:
+        """Give the serving worker something to do; True when there may be more to try."""
+        worker = self._workers[0]
+        deadline_ns = now.mono_ns + self._rules.run_timeout_ns
+        try:
+            if worker.jobs_since_check >= self._rules.check_every_jobs:
+                worker.check(deadline_ns)
+            elif self._queue:
+                self._run(worker, self._queue.popleft(), deadline_ns, now)
+            else:
+                return False
+        except WorkerLostError as error:
+            self._lose(worker, NoAnswer.WORKER_DIED, str(error), now)
+        return True
+
+    def _run(self, worker: WorkerProcess, pending: Pending, deadline_ns: int, now: Instant) -> None:
+        job = pending.job
+        if isinstance(job, InferJob) and job.model in worker.refused:
+            self._refuse(pending, NoAnswer.MODEL_REFUSED, worker.refused[job.model], now)
+            return
+        try:
+            worker.run(pending, deadline_ns)
+        except WorkerLostError:
+            self._queue.appendleft(pending)  # it never set out; the next worker may have it
+            raise
+        except ValueError as error:
+            self._refuse(pending, NoAnswer.BAD_FRAME, str(error), now)
+
+    def _heard(self, worker: WorkerProcess, say: Say, fields: Fields, now: Instant) -> None:
+        pending = worker.pending
+        if say is Say.READY and worker.state is State.STARTING:
+            self._ready(worker, fields)
+        elif say is Say.CHECKED and worker.state is State.CHECKING:
+            wrong = fields.text("what", most=4096)
+            if wrong:
+                raise WorkerLostError(wrong)
+        elif pending is None or fields.integer("job") != pending.number:
+            raise WireError(f"{say.name} was not asked for")
+        elif say is Say.FAILED:
+            reason = fields.enum(NoAnswer, "reason")
+            self._refuse(pending, reason, fields.text("why", most=4096), now)
+        else:
+            self._answers.append(self._answer(worker, pending, say, fields, now))
+        if pending is not None:
+            self._losses = 0
+            worker.jobs_since_check += isinstance(pending.job, InferJob)
+        worker.rest()
+
+    def _answer(
+        self, worker: WorkerProcess, pending: Pending, say: Say, fields: Fields, now: Instant
+    ) -> Answer:
+        took_ns = now.mono_ns - pending.submitted_ns
+        if say is Say.OUTPUTS and isinstance(pending.job, InferJob):
+            model = pending.job.model
+            outputs = _outputs(worker, fields.array("outputs", most=16))
+            inference = Inference(model, self._digests[model], outputs)
+            return Answer(pending.number, inference=inference, took_ns=took_ns)
+        if say is Say.PARTS:
+            parts = _parts(worker, fields.array("parts"))
+            return Answer(pending.number, parts=parts, took_ns=took_ns)
+        raise WireError(f"{say.name} does not answer this job")
+
+    def _ready(self, worker: WorkerProcess, fields: Fields) -> None:
+        fields.text("runtime")
+        rows = fields.array("models", most=64)
+        for row in [rows.array("model") for _ in range(rows.left())]:
+            name, why = row.text("name"), row.text("why", most=4096)
+            if why:
+                worker.refused[name] = why
+            if self._told.get(name) != why:
+                self._told[name] = why
+                refused = Event.MODEL_REFUSED(model=name, what=why)
+                self._events.append(refused if why else Event.MODEL_LOADED(model=name))
+
+    def _refuse(self, pending: Pending, reason: NoAnswer, why: str, now: Instant) -> None:
+        took_ns = now.mono_ns - pending.submitted_ns
+        self._answers.append(Answer(pending.number, no_answer=reason, detail=why, took_ns=took_ns))
+
+    def _lose(self, worker: WorkerProcess, reason: NoAnswer, why: str, now: Instant) -> None:
+        """Give a worker up, and its job with it: the job may be what ended it."""
+        self._workers.remove(worker)
+        worker.kill()
+        self._retired.append(worker)
+        if worker.pending is not None:
+            self._refuse(worker.pending, reason, why, now)
+        self._events.append(Event.WORKER_REPLACED(lane=self.name, what=why))
+        self._losses += 1
+        pause_s = min(1 << min(self._losses - 2, 8), LONGEST_PAUSE_S) if self._losses > 1 else 0
+        self._start_ns = now.mono_ns + pause_s * 1_000_000_000
+
+    def _may_start(self) -> bool:
+        # The spare waits until the first is ready: a board that boots has one to spare.
+        return not self._workers or (self._rules.spare and len(self._workers) == 1 and self.ready())
+
+    def _start(self, now: Instant) -> None:
+        if not self._may_start() or now.mono_ns < self._start_ns:
+            return
+        try:
+            worker = WorkerProcess(self._launch, now.mono_ns + self._rules.start_timeout_ns)
+        except OSError as error:
+            self._start_ns = now.mono_ns + LONGEST_PAUSE_S * 1_000_000_000
+            what = f"no process to be had: {error.strerror}"
+            self._events.append(Event.WORKER_REPLACED(lane=self.name, what=what))
+            return
+        self._workers.append(worker)
+
+    def _reap(self) -> None:
+        for worker in tuple(self._retired):
+            if worker.gone() or len(self._retired) > RETIRED_LIMIT:
+                self._retired.remove(worker)
+                worker.close()
+
+
+def _outputs(worker: WorkerProcess, rows: Fields) -> tuple[Tensor, ...]:
+    outputs: list[Tensor] = []
+    place = 0
+    while rows.left():
+        shape = rows.integers("shape", 1, most=8)
+        size = prod(shape)
+        outputs.append(np.frombuffer(worker.result(place, size), np.int8).reshape(shape))
+        place += size
+    return tuple(outputs)
+
+
+def _parts(worker: WorkerProcess, rows: Fields) -> tuple[Encoded, ...]:
+    parts: list[Encoded] = []
+    place = 0
+    while rows.left():
+        row = rows.array("part")
+        geometry, size = row.integers("geometry"), row.integer("length")
+        parts.append(Encoded(geometry, worker.result(place, size)))
+        place += size
+    return tuple(parts)
