@@ -239,7 +239,8 @@ def _read_checkpoint(body: bytes, undone: dict[int, Recorded]) -> Past:
     rows = fields.array("frames")
     for _ in range(rows.left()):
         row = rows.array("frame", most=2)
-        past.next_frames[row.text("name")] = row.integer("next frame")
+        name = row.text("name")
+        past.next_frames[name] = row.integer("next frame")
     return past
 
 
