@@ -5,8 +5,8 @@ where a region lies). Whoever draws or replays asks here for what goes together.
 """
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from flight.autonomy.downlink import PRODUCTS_A_STEP
 from flight.product.errors import WireError
 from flight.product.journal import JournalEntry
 from flight.product.part import Header, ProductId, ProductKind
@@ -14,6 +14,9 @@ from flight.product.status import Boot
 from ground.archive import Archive
 from ground.content import Content, decode_product
 from ground.rows import Filter, Row
+
+FrameKey: TypeAlias = tuple[int, str, int]
+"""(node, sensor, frame number): numbers go on across boots, so this names one frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,12 @@ class Library:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self.logbook = Logbook()
-        self._steps: dict[ProductId, int] = {}
+        self._steps: dict[FrameKey, int] = {}
         self._rows = {row.header.id: row for row in archive.products()}
+        self._by_frame: dict[FrameKey, list[Row]] = {}
         for row in self._rows.values():
+            key = (row.header.id.node, row.header.sensor, row.header.frame_number)
+            self._by_frame.setdefault(key, []).append(row)
             if row.complete and row.header.kind in (ProductKind.BOOT, ProductKind.DECISION):
                 self._log(row.header)
 
@@ -71,22 +77,15 @@ class Library:
         return decode_product(row.header, self._archive.parts(product))
 
     def entry_of(self, header: Header) -> JournalEntry | None:
-        """Return the journal's entry of the step that a product was made of, or None."""
-        entries = self.logbook.entries.get(header.id.node, {})
-        for slot in range(PRODUCTS_A_STEP):
-            first = ProductId(header.id.node, header.id.boot, header.id.number - slot)
-            if first in self._steps:
-                return entries[self._steps[first]]
-        return None
+        """Return the journal's entry of the frame that a product belongs to, or None."""
+        step = self._steps.get((header.id.node, header.sensor, header.frame_number))
+        return None if step is None else self.logbook.entries[header.id.node][step]
 
-    def of_step(self, node: int, entry: JournalEntry, kind: ProductKind) -> Row | None:
-        """Return the first product of a kind that was made of a step, or None."""
-        step = entry.step
-        for slot in range(PRODUCTS_A_STEP):
-            row = self._rows.get(ProductId(node, step.boot, step.first_product + slot))
-            if row is not None and row.header.kind is kind:
-                return row
-        return None
+    def of_frame(self, header: Header, kind: ProductKind) -> Row | None:
+        """Return a product of this kind of the same frame: a complete one if there is any."""
+        rows = self._by_frame.get((header.id.node, header.sensor, header.frame_number), [])
+        found = [row for row in rows if row.header.kind is kind]
+        return next((row for row in found if row.complete), found[0] if found else None)
 
     def _log(self, header: Header) -> None:
         node, logbook = header.id.node, self.logbook
@@ -108,4 +107,4 @@ class Library:
             self.logbook.troubles.append(Trouble(header.id, reason))
             return
         self.logbook.headers[(node, step.number)] = header
-        self._steps[ProductId(node, step.boot, step.first_product)] = step.number
+        self._steps[(node, step.sensor, step.frame_number)] = step.number

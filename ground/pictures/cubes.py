@@ -10,19 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from flight.autonomy.mineral import Phase
 from flight.product.values import Finding
 from ground.pictures.frames import Mask, View, absent_patch, aspect_of, hatch_absent, stretch
 from ground.pictures.style import INK, PAPER, PHASES, Words, add_legend, new_sheet
-
-PHASE_NAMES = {
-    Phase.UNSURE: "unsure",
-    Phase.LOW_CA_PYROXENE: "low-Ca pyroxene",
-    Phase.HIGH_CA_PYROXENE: "high-Ca pyroxene",
-    Phase.OLIVINE: "olivine",
-    Phase.PLAGIOCLASE: "plagioclase",
-    Phase.OTHER: "other or mixed",
-}
+from ground.words import PHASE_NAMES
 
 Labels = NDArray[np.uint8]
 

@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from flight.autonomy.xray import LINES as XRAY_LINES
 from flight.product.values import Finding, Kind
 from ground.pictures.style import HAZARD, INK, LINES, PAPER, QUIET, RULE, Words, new_sheet
+from ground.words import element_name
 
 Values: TypeAlias = NDArray[np.float64]
-
-SYMBOLS = {
-    11: "Na", 12: "Mg", 13: "Al", 14: "Si", 15: "P", 16: "S", 19: "K", 20: "Ca", 22: "Ti",
-    23: "V", 24: "Cr", 25: "Mn", 26: "Fe", 27: "Co", 28: "Ni", 29: "Cu", 30: "Zn",
-}  # fmt: skip
-"""Of the elements whose lines flight.autonomy.xray knows."""
 
 LINES_END_KEV = 10.0
 """The lines that flight.autonomy.xray knows end before; a wider spectrum is shown in a corner."""
@@ -104,8 +99,8 @@ def _draw_counts(axes: Axes, energy: Values, shown: Values) -> None:
 
 
 def _draw_whole(axes: Axes, energy: Values, shown: Values) -> None:
-    """Put the whole spectrum into the corner where the lines' end leaves room."""
-    inset = axes.inset_axes((0.70, 0.66, 0.28, 0.30))
+    """Put the whole spectrum into the corner under the curve, where no line' end leaves room."""
+    inset = axes.inset_axes((0.58, 0.11, 0.39, 0.32))
     inset.set_facecolor(PAPER)
     _draw_counts(inset, energy, shown)
     inset.axvspan(0, LINES_END_KEV, color=RULE, alpha=0.5, linewidth=0)
@@ -132,7 +127,7 @@ def _name_lines(axes: Axes, energy: Values, shown: Values, findings: Sequence[Fi
         axes.text(
             at,
             top * 1.85,
-            SYMBOLS.get(element, str(element)),
+            element_name(element),
             fontsize=8.5,
             color=colour,
             ha="center",
