@@ -168,7 +168,8 @@ class WorkerProcess:
         code = self._child.exit_code()
         words = self._child.last_words()
         how = "closed its pipe" if code is None else _ending(code)
-        return f"{how}: {words}" if words else how
+        chatter = words.startswith("INFO:")  # the runtime tells of its delegates
+        return how if chatter or not words else f"{how}: {words}"
 
 
 def _ending(code: int) -> str:
