@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.product.codecs.cube import CUBE
 from flight.product.codecs.geometry import read_geometry, write_geometry
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
@@ -45,7 +46,7 @@ class CodecId(IntEnum):
     """Any shape, int8: a model's raw output."""
 
 
-CODECS: Mapping[int, Codec] = dict.fromkeys(CodecId, RAW)
+CODECS: Mapping[int, Codec] = {**dict.fromkeys(CodecId, RAW), CodecId.CUBE: CUBE}
 
 
 def _codec(number: int, table: Mapping[int, Codec]) -> Codec:

@@ -1,0 +1,101 @@
+"""Contexts from activity: how large a residual is expected to be, in quarter octaves.
+
+The upper bits of a float32 are such a scale already: its exponent is the octave, the two top
+bits of its fraction the quarter.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.product.codecs.entropy import Contexts, Scheme
+from flight.product.codecs.linear import Floats, solve
+
+Reals = NDArray[np.float32]
+
+UNIT = 16
+"""Activities and levels are in 1/16 of a residual's magnitude."""
+_FRACTION_DROPPED = 21
+"""Of 23 fraction bits two stay."""
+_LEAST_OCTAVE = 126
+"""An activity of 1/2 unit, 1/32 of a residual, is context 0; less is, too."""
+_COUNT = 96
+_PAIRED = 12
+"""Below 1/4 of a residual two contexts share a table."""
+_OWN = 28
+"""From here on low bits go raw and tokens look alike in every octave."""
+
+
+def _scheme() -> Scheme:
+    context = np.arange(_COUNT)
+    shifts = np.maximum(0, context // 4 - 6)
+    tables = np.where(
+        context < _PAIRED,
+        context // 2,
+        np.where(context < _OWN, context - _PAIRED // 2, _OWN - _PAIRED // 2 + context % 4),
+    )
+    return Scheme(shifts.astype(np.uint8), tables.astype(np.uint8))
+
+
+RESIDUALS = _scheme()
+"""For residuals folded to 0, -1, 1, -2, 2, … whose mean magnitude is the activity."""
+
+
+def context_of(activity: Reals) -> Contexts:
+    """Return the context of each activity, given in units of 1/16."""
+    steps = activity.view(np.int32) >> _FRACTION_DROPPED
+    steps -= _LEAST_OCTAVE << 2
+    contexts: Contexts = np.clip(steps, 0, _COUNT - 1).astype(np.uint8)
+    return contexts
+
+
+def fold(residuals: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """Return 0, -1, 1, -2 and so on as 0, 1, 2, 3 and so on."""
+    return ((residuals << 1) ^ (residuals >> 31)).view(np.uint32)
+
+
+def unfold(folded: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """Return 0, 1, 2, 3 and so on as 0, -1, 1, -2 and so on."""
+    return (folded >> 1).view(np.int32) ^ -(folded & 1).view(np.int32)
+
+
+WEIGHT_UNIT = 64
+_ROUNDS = 3
+_NORMAL = 128.0
+_CLIP = 4095.0
+
+
+def fit_activity(clues: Reals, magnitudes: Reals) -> tuple[int, ...]:
+    """Return non-negative weights, in 1/64, with which the clues foretell the magnitudes.
+
+    ``clues`` is (clues, n), ``magnitudes`` (n,), all in units of 1/16. Least squares of the
+    ratio, since a context is a scale: what counts is being right by a factor. Three rounds, each
+    divided by what the round before foretold.
+    """
+    count = len(clues)
+    weights = np.full(count, 1.0 / count)
+    for _ in range(_ROUNDS):
+        foretold = np.full(magnitudes.shape, 1.0)
+        for weight, clue in zip(weights.tolist(), clues, strict=True):
+            foretold += weight * clue
+        # Whole numbers up to 4,095 keep the sums exact.
+        scale = _NORMAL / foretold
+        rows = np.minimum(np.floor(clues * scale), _CLIP)
+        target = np.minimum(np.floor(magnitudes * scale), _CLIP)
+        weights = _non_negative(rows @ rows.T, rows @ target)
+    return tuple(int(weight) for weight in np.clip(np.rint(weights * WEIGHT_UNIT), 0, 255))
+
+
+def _non_negative(gram: Floats, right: Floats) -> Floats:
+    """Return least-squares weights; the worst negative one is left out until none is."""
+    used = list(range(len(right)))
+    weights = np.zeros(len(right))
+    while used:
+        system = gram[np.ix_(used, used)]
+        ridge = np.diag(np.diag(system) * 1e-6 + 1.0)
+        answer = solve((system + ridge)[None], right[used][None])[0]
+        worst = int(np.argmin(answer))
+        if answer[worst] >= 0:
+            weights[used] = answer
+            break
+        del used[worst]
+    return weights

@@ -1,0 +1,245 @@
+"""The entropy stage of the array codecs: tokens by context, interleaved static rANS, raw low bits.
+
+A codec hands over non-negative integers, each with a context that says how large it is expected
+to be. Of a large one the low bits are noise and go out raw; the rest becomes a token (0 to 31
+direct, then two tokens an octave with raw bits below), and each token is coded by the frequency
+table of its context with rANS (J. Duda, arXiv:1311.2540): 12-bit frequencies, 32-bit states, one
+state for each of up to 1,024 lanes, so that one numpy operation moves all lanes a step.
+
+The decoder works in chunks, because a context may depend on what the chunk before decoded.
+States are float64 in the encoder: all values are integers below 2^53, hence exact.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.product.codecs.bits import RawBits, pack_raw
+from flight.product.codecs.frequencies import (
+    PRECISION,
+    SCALE,
+    TOKENS,
+    read_tables,
+    write_tables,
+)
+from flight.product.codecs.varint import read_varints, write_varints
+from flight.product.errors import WireError
+
+Values = NDArray[np.uint32]
+Contexts = NDArray[np.uint8]
+
+_DIRECT = 32
+_DIRECT_LOG = 5
+_MAXIMUM_LANES_LOG = 10
+_SYMBOLS_A_LANE = 1200
+_FIRST_STATE = 1 << 16
+_WORD_BITS = 16
+
+
+MAXIMUM_EXPANSION = 1 << 16
+"""Samples a byte of stream: no array compresses better here, so a greater claim is a lie."""
+
+
+def check_expansion(samples: int, stream_bytes: int) -> None:
+    """Refuse a size that its stream cannot pay for, before anything is allocated.
+
+    Raises:
+        WireError: there are more than MAXIMUM_EXPANSION samples a byte.
+    """
+    if samples > stream_bytes * MAXIMUM_EXPANSION:
+        raise WireError("the stream is too short for its samples")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scheme:
+    """What contexts mean: how many low bits go raw, and which frequency table the rest uses."""
+
+    shifts: NDArray[np.uint8]
+    tables: NDArray[np.uint8]
+
+    @property
+    def table_count(self) -> int:
+        """How many frequency tables there are."""
+        return int(self.tables.max()) + 1
+
+
+def _lanes_log(count: int) -> int:
+    return min(_MAXIMUM_LANES_LOG, max(1, (count // _SYMBOLS_A_LANE).bit_length()))
+
+
+def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.uint8]]:
+    """Return each value's token, and where and how many low bits a token leaves out."""
+    tokens = np.minimum(high, _DIRECT).astype(np.uint8)
+    large = np.flatnonzero(high >= _DIRECT)
+    _, exponents = np.frexp(high[large].astype(np.float64))
+    lengths = exponents.astype(np.uint32) - 1
+    second = high[large] >> (lengths - 1) & 1
+    tokens[large] = _DIRECT + 2 * (lengths - _DIRECT_LOG) + second
+    return tokens, large, (lengths - 1).astype(np.uint8)
+
+
+def encode_symbols(
+    scheme: Scheme, values: Values, contexts: Contexts, chunks: NDArray[np.intp]
+) -> bytes:
+    """Return the stream of ``values``, whose decoder will ask for ``chunks`` of them at a time."""
+    widths = scheme.shifts[contexts]
+    tokens, large, extra = _tokenise(values >> widths)
+    widths[large] += extra
+    raw = pack_raw(values, widths)
+
+    rows = scheme.tables[contexts].astype(np.intp) * TOKENS + tokens
+    counts = np.bincount(rows, minlength=scheme.table_count * TOKENS)
+    tables, frequencies = write_tables(counts.reshape(-1, TOKENS))
+    below = np.cumsum(frequencies, axis=1) - frequencies
+
+    lanes_log = _lanes_log(values.size)
+    states, words = _rans(
+        frequencies.reshape(-1)[rows], below.reshape(-1)[rows], chunks, 1 << lanes_log
+    )
+    head = write_varints([lanes_log, len(tables), words.size])
+    return b"".join(
+        (head, tables, states.astype("<u4").tobytes(), words.astype("<u2").tobytes(), raw)
+    )
+
+
+def _in_lanes(
+    symbols: NDArray[np.int64], chunks: NDArray[np.intp], lanes: int, padding: int
+) -> NDArray[np.float64]:
+    """Return the symbols as rows of lanes; every chunk begins a row."""
+    rows = -(-chunks // lanes)
+    laid = np.full((int(rows.sum()), lanes), float(padding))
+    flat = laid.reshape(-1)
+    source = target = 0
+    for size, row_count in zip(chunks.tolist(), rows.tolist(), strict=True):
+        flat[target : target + size] = symbols[source : source + size]
+        source += size
+        target += row_count * lanes
+    return laid
+
+
+def _rans(
+    frequencies: NDArray[np.int64], below: NDArray[np.int64], chunks: NDArray[np.intp], lanes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lanes' last states and the 16-bit words, in the decoder's order."""
+    # A symbol that owns the whole scale leaves a state as it is: it pads the last row of a chunk.
+    frequency_rows = _in_lanes(frequencies, chunks, lanes, SCALE)
+    below_rows = _in_lanes(below, chunks, lanes, 0)
+    states = np.full(lanes, float(_FIRST_STATE))
+    scratch = np.empty(lanes)
+    words: list[NDArray[np.float64]] = []
+    for row in range(len(frequency_rows) - 1, -1, -1):
+        frequency = frequency_rows[row]
+        np.multiply(frequency, float(1 << (32 - PRECISION)), out=scratch)
+        full = (states >= scratch).nonzero()[0]
+        if full.size:
+            leaving = states[full]
+            kept = np.floor(leaving * (1 / 65536))
+            words.append(leaving - kept * 65536)
+            states[full] = kept
+        # state' = (state // f) * SCALE + below + state % f = state + (state // f) * (SCALE - f)
+        np.divide(states, frequency, out=scratch)
+        np.floor(scratch, out=scratch)
+        scratch *= SCALE - frequency
+        states += scratch
+        states += below_rows[row]
+    words.reverse()
+    return states, np.concatenate(words) if words else np.zeros(0)
+
+
+class SymbolDecoder:
+    """Gives back the values of a stream, chunk by chunk. Raises WireError on a broken one."""
+
+    def __init__(self, scheme: Scheme, data: bytes) -> None:
+        self._scheme = scheme
+        (lanes_log, table_bytes, word_count), place = read_varints(data, 3)
+        if not 1 <= lanes_log <= _MAXIMUM_LANES_LOG:
+            raise WireError("number of lanes is not allowed")
+        lanes = 1 << lanes_log
+        end_of_words = place + table_bytes + 4 * lanes + 2 * word_count
+        if end_of_words > len(data):
+            raise WireError("symbol stream is cut short")
+        frequencies = read_tables(data[place : place + table_bytes], scheme.table_count)
+        self._lookup = _lookup(frequencies)
+        place += table_bytes
+        self._states = np.frombuffer(data, "<u4", lanes, place).astype(np.uint64)
+        place += 4 * lanes
+        # A row may ask for a word a lane before the overrun is noticed.
+        self._words = np.zeros(word_count + lanes, np.uint64)
+        self._words[:word_count] = np.frombuffer(data, "<u2", word_count, place)
+        self._word_count = word_count
+        self._next_word = 0
+        self._raw = RawBits(data[end_of_words:])
+
+    def take(self, contexts: Contexts) -> Values:
+        """Return the next values, one for each context.
+
+        Raises:
+            WireError: the stream has no more.
+        """
+        tokens = self._take_tokens(self._scheme.tables[contexts])
+        shifts = self._scheme.shifts[contexts]
+        large = np.flatnonzero(tokens >= _DIRECT)
+        if large.size:
+            octaves = tokens[large] - _DIRECT
+            lengths = (octaves >> 1) + (_DIRECT_LOG - 1)
+            tokens[large] = (octaves & 1 | 2) << lengths
+            widths = shifts.copy()
+            widths[large] += lengths.astype(np.uint8)
+        else:
+            widths = shifts
+        return (tokens << shifts) | self._raw.take(widths)
+
+    def _take_tokens(self, tables: NDArray[np.uint8]) -> Values:
+        count = tables.size
+        bases = tables.astype(np.int64) << PRECISION
+        entries = np.empty(count, np.uint64)
+        lanes = self._states.size
+        for first in range(0, count, lanes):
+            base = bases[first : first + lanes]
+            states = self._states[: base.size]
+            slots = (states & _SLOT_MASK).astype(np.int64)
+            slots += base
+            entry = entries[first : first + lanes]
+            self._lookup.take(slots, out=entry, mode="clip")
+            np.right_shift(states, _PRECISION_SHIFT, out=states)
+            states *= entry >> _FREQUENCY_SHIFT & _FREQUENCY_MASK
+            states += entry & _SLOT_MASK
+            low = np.flatnonzero(states < _FIRST_STATE)
+            if low.size:
+                words = self._words[self._next_word : self._next_word + low.size]
+                self._next_word += low.size
+                if self._next_word > self._word_count:
+                    raise WireError("symbol stream is cut short")
+                states[low] = (states[low] << _WORD_SHIFT) | words
+        return (entries >> _TOKEN_SHIFT).astype(np.uint32)
+
+    def finish(self) -> None:
+        """Check that the stream held exactly what was taken.
+
+        Raises:
+            WireError: it did not.
+        """
+        if self._next_word != self._word_count or not (self._states == _FIRST_STATE).all():
+            raise WireError("symbol stream does not end where its values do")
+        self._raw.finish()
+
+
+_SLOT_MASK = np.uint64(SCALE - 1)
+_PRECISION_SHIFT = np.uint64(PRECISION)
+_WORD_SHIFT = np.uint64(_WORD_BITS)
+_FREQUENCY_SHIFT = np.uint64(12)
+_FREQUENCY_MASK = np.uint64(0x1FFF)
+_TOKEN_SHIFT = np.uint64(25)
+
+
+def _lookup(frequencies: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return for each table and slot: token << 25 | frequency << 12 | slot's place in the token."""
+    tables = len(frequencies)
+    flat = frequencies.reshape(-1)
+    below = (np.cumsum(frequencies, axis=1) - frequencies).reshape(-1)
+    token = np.tile(np.arange(TOKENS), tables)
+    slot = np.tile(np.arange(SCALE), tables)
+    packed: NDArray[np.int64] = np.repeat(token << 25 | flat << 12, flat)
+    packed |= slot - np.repeat(below, flat)
+    return packed.astype(np.uint64)
