@@ -21,10 +21,10 @@ FILL_REACH = 2
 
 @dataclass(frozen=True, slots=True)
 class RangePolicy:
-    """Limits with a margin for the range finder's noise: the lander stands 8 degrees and 0.3 m."""
+    """Limits with a margin for the range finder's noise: the lander stands 10 degrees and 0.3 m."""
 
-    slope_permille: int = 122
-    """7 degrees."""
+    slope_permille: int = 158
+    """9 degrees."""
     relief_mm: int = 210
     footprint_mm: int = 4_000
     """Side of the square in which slope and mean level are taken."""

@@ -40,10 +40,10 @@ LEAST_MEAN_COUNTS = 4
 MOST_CLIPPED_PERMILLE = 250
 """A frame with more pixels than this at its highest count is overexposed, or blank."""
 
-LEVEL = 256
+LEVEL = 1024
 """A pixel as bright as its surroundings, before compression."""
 
-KNEE = 64
+KNEE = 256
 PEAK = 160
 """Compression: PEAK * d / (KNEE + |d|) for a departure d from LEVEL; black becomes -128."""
 
@@ -120,7 +120,7 @@ def block_means(samples: NDArray[np.generic]) -> Integers:
 
 
 def contrast(means: Integers) -> Integers:
-    """Return each pixel's departure from its surroundings, in 1/256 of their mean.
+    """Return each pixel's departure from its surroundings, in 1/1024 of their mean.
 
     Surroundings darker than an eighth of the frame are taken for an eighth, or a wide shadow's
     noise would be blown up to relief.

@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.board.known_answer import pattern
 from models.int8 import oracle
 from models.int8.graph import Graph, Value
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 KNOWN_ANSWER_SEED = 1
 KNOWN_ANSWER_SAMPLES = 192
@@ -22,13 +29,6 @@ KNOWN_ANSWER_TOLERANCE = 2
 """Steps: the fast kernels of the runtimes differ from the reference kernels by this much."""
 
 _PLAIN_KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-
-
-def known_input(shape: Sequence[int], seed: int = KNOWN_ANSWER_SEED) -> NDArray[np.int8]:
-    """Return the pattern on which known answers are given, (shape) int8 in C order."""
-    index = np.arange(int(np.prod(shape)), dtype=np.int64)
-    mixed = (index * 2654435761 + seed * 40503) >> 13
-    return ((mixed & 0xFF) - 128).astype(np.int8).reshape(tuple(shape))
 
 
 def facts(
@@ -42,7 +42,7 @@ def facts(
 ) -> dict[str, Any]:
     """Return the part of the card that flight reads, apart from its ``policy``."""
     (source,) = graph.inputs
-    answers = oracle.run(graph, known_input(source.shape))
+    answers = oracle.run(graph, pattern(source.shape, KNOWN_ANSWER_SEED))
     return {
         "name": name,
         "version": version,
@@ -65,6 +65,11 @@ def save(folder: Path, model: bytes, card: Mapping[str, Any]) -> None:
     """Write model.tflite and card.toml into a model's folder."""
     (folder / "model.tflite").write_bytes(model)
     (folder / "card.toml").write_text(toml(card), encoding="utf-8")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return a model's card as it stands, all keys."""
+    return tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
 
 
 def toml(table: Mapping[str, Any]) -> str:

@@ -1,0 +1,1 @@
+"""Camera frame to hazard map: network, training, calibration and evaluation."""

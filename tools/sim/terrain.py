@@ -66,7 +66,7 @@ SECOND = Generator(
         rock_flatness=(0.7, 1.4),
         roughness=("rough mare", "rough upland"),
         roughness_gain=(0.8, 2.0),
-        tilt_deg=2.5,
+        tilt_deg=3.0,
         albedo_contrast=(0.02, 0.15),
     ),
     Look(

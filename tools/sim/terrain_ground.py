@@ -63,8 +63,8 @@ class Style:
     """Height of a rock over its radius."""
     roughness: tuple[str, ...] = ("smooth mare", "rough mare", "rough upland")
     roughness_gain: Range = (0.5, 1.5)
-    tilt_deg: float = 3.5
-    """Standard deviation of the whole scene's slope."""
+    tilt_deg: float = 2.0
+    """Standard deviation of the whole scene's slope; sites are chosen flat, from orbit."""
     albedo_contrast: Range = (0.0, 0.1)
     """Standard deviation of the albedo's patches."""
     halo: float = 0.8

@@ -33,7 +33,8 @@ def cast_shadow(
     # Turn the field until the sun stands within 45 degrees of the left side.
     turns = int(((azimuth + 45) % 360) // 90)
     field = np.rot90(height_m, turns)[:, ::-1]
-    lean = np.tan(np.radians((azimuth + 45) % 90 - 45))
+    # Rows by which a ray away from the sun falls off, a column.
+    lean = -np.tan(np.radians((azimuth + 45) % 90 - 45))
     rows, columns = field.shape
     shift = np.arange(columns, dtype=np.float32) * np.float32(lean)
     whole = np.floor(shift).astype(np.intp)

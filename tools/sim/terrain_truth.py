@@ -22,8 +22,8 @@ CELLS = 64
 class Limits:
     """What a lander can stand."""
 
-    slope_deg: float = 8.0
-    """Chang'e-3 could stand about this much."""
+    slope_deg: float = 10.0
+    """With 0.3 m of relief: what Nova-C's hazard avoidance was asked for."""
     relief_px: float = 1.2
     """In pixels of a 256 x 256 frame: 0.3 m at 0.25 m a pixel."""
     footprint_px: int = 16

@@ -1,0 +1,85 @@
+"""The terrain model's card: thresholds from the calibration split, then every measured figure."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from models.int8 import card
+from models.int8.graph import Graph
+from models.terrain import data, evaluate, scorers, sites
+
+CALIBRATION_SCENES = 1500
+TEST_SCENES = 300
+THRESHOLDS = ("hazard_threshold", "shadow_threshold", "site_threshold")
+
+ABOUT = {
+    "summary": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
+    "hazard": (
+        "Slope of the footprint (a sixteenth of the frame's side) above 10 degrees, or relief "
+        "above 1.2/256 of the frame's side: 0.3 m on a frame 64 m wide."
+    ),
+    "licence": "Apache-2.0; trained on simulated scenes only",
+}
+
+KNOWN_FAILURES = (
+    "Gentle slopes across the sun's direction show no shading: most missed hazards are these.",
+    "A sun above 50 degrees leaves little contrast; patches of albedo then pass for relief.",
+    "A frame's scale is not known to the model: hazards are relative to the frame's width.",
+    "Seen from straight above only: no perspective was trained on.",
+)
+
+
+def describe(folder: Path, graph: Graph, *, frames: int) -> None:
+    """Calibrate the model in a folder, measure it, and write its card."""
+    model = (folder / "model.tflite").read_bytes()
+    facts = card.facts(
+        graph, model, name="terrain", version=1, task="terrain", output_names=["hazard_shadow"]
+    )
+    known = {**facts, "about": ABOUT, "training": _training(frames)}
+    scenes = data.calibration(CALIBRATION_SCENES)
+    known["policy"] = _thresholds(scorers.model(folder), scenes)
+    twin = scorers.twin(folder, graph.outputs[0].grid.scale)
+    known["compared"] = {s.name: _thresholds(s, scenes) for s in (twin, *scorers.classical())}
+    known["known_failures"] = list(KNOWN_FAILURES)
+    card.save(folder, model, known)
+    judged = evaluate.candidates(folder)
+    tests = {
+        "second_generator": data.second(TEST_SCENES),
+        "unseen_sun": data.unseen_sun(TEST_SCENES),
+    }
+    known["measured"] = {
+        "command": f"python -m models.terrain.evaluate --scenes {TEST_SCENES}",
+        "form": "value, low, high: 95 % bootstrap interval over scenes",
+        **{name: _figures(evaluate.report_on(judged, scenes)) for name, scenes in tests.items()},
+    }
+    card.save(folder, model, known)
+
+
+def _training(frames: int) -> dict[str, object]:
+    return {
+        "command": "python -m models.terrain.train",
+        "data": f"{frames} frames of the first generator of tools/sim/terrain.py, seed "
+        f"{data.TRAINING_SEED}",
+        "calibration": f"{CALIBRATION_SCENES} scenes of the same world under any sun, seed "
+        f"{data.CALIBRATION_SEED}; conformal risk control, missed hazards at most "
+        f"{sites.MAP_FALSE_SAFE}, hazardous sites at most {sites.SITE_FALSE_SAFE}",
+    }
+
+
+def _thresholds(scorer: scorers.Scorer, scenes: data.Scenes) -> dict[str, int]:
+    policy = asdict(sites.calibrate(scorer.answer(scenes.inputs), scenes.hazard))
+    return {name: policy[name] for name in THRESHOLDS}
+
+
+def _figures(report: dict[str, object]) -> dict[str, object]:
+    """Return a report with each interval on one line."""
+    rows = {"int8": report["int8"], "float": report["float"], **report["baselines"]}
+    return {
+        "n": report["n"],
+        **{
+            scorer: {
+                metric: [round(end, 4) for end in interval.values() if end is not None]
+                for metric, interval in metrics.items()
+            }
+            for scorer, metrics in rows.items()
+        },
+    }

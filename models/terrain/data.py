@@ -1,0 +1,127 @@
+"""Scenes as the model meets them: prepared frames, and the truth about their cells.
+
+Scene ``i`` of a set is drawn from ``default_rng((seed, i))``, so a set does not depend on how
+many processes drew it. Training, calibration and each test set have seeds of their own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.autonomy.terrain import prepare
+from flight.instant import Instant
+from flight.product.values import Frame, SensorKind
+from tools.sim.terrain import FIRST, SECOND, UNSEEN_SUN, Generator, Scene, look_at
+from tools.sim.terrain_ground import make_ground
+from tools.sim.terrain_truth import Limits
+
+TRAINING_SEED, CALIBRATION_SEED, SECOND_SEED, UNSEEN_SUN_SEED = 11, 12, 13, 14
+
+COARSEST = 3.0
+"""Scenes span this many octaves of scale above 0.25 m a pixel."""
+
+ALL_SUN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=((3.0, 60.0),)))
+"""The training world under any sun: what thresholds are calibrated on."""
+
+UNSEEN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=UNSEEN_SUN))
+"""The training world under the elevations that training left out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenes:
+    """A set of scenes; the first axis counts them."""
+
+    inputs: NDArray[np.int8]
+    """(N, 128, 128, 1)"""
+    danger: NDArray[np.float32]
+    """(N, 64, 64) worst of slope and relief over its limit: above 1 is a hazard."""
+    shadow: NDArray[np.bool_]
+    """(N, 64, 64)"""
+    elevation_deg: NDArray[np.float32]
+    """(N,)"""
+
+    @property
+    def hazard(self) -> NDArray[np.bool_]:
+        """(N, 64, 64) where a lander may not stand."""
+        return self.danger > 1
+
+
+def draw(generator: Generator, *, seed: int, count: int, looks: int = 1) -> Scenes:
+    """Return ``count`` grounds of a world, each under ``looks`` suns and cameras."""
+    return gather(partial(_scenes, generator, seed, looks), range(count))
+
+
+def gather(make: Callable[[int], "list[Scene]"], indices: Iterable[int]) -> Scenes:
+    """Return the scenes that ``make`` gives for each index, prepared, drawn by two processes."""
+    with ProcessPoolExecutor(2) as pool:
+        rows = [
+            row for rows in pool.map(partial(_rows, make), indices, chunksize=8) for row in rows
+        ]
+    inputs, danger, shadow, elevation = zip(*rows, strict=True)
+    return Scenes(np.stack(inputs), np.stack(danger), np.stack(shadow), np.array(elevation))
+
+
+def _scenes(generator: Generator, seed: int, looks: int, index: int) -> list[Scene]:
+    rng = np.random.default_rng((seed, index))
+    pixel_m = 0.25 * 2 ** float(rng.uniform(0, COARSEST)) if index % 2 else 0.25
+    ground = make_ground(rng, generator.style, pixel_m=pixel_m)
+    return [look_at(rng, ground, generator.look) for _ in range(looks)]
+
+
+def _rows(make: Callable[[int], list[Scene]], index: int) -> list[tuple[NDArray[np.generic], ...]]:
+    rows = []
+    for scene in make(index):
+        tensor = prepare(frame_of(scene))
+        if tensor is not None:
+            elevation = np.float32(scene.elevation_deg)
+            rows.append((tensor[0], danger(scene), scene.truth.shadow, elevation))
+    return rows
+
+
+def frame_of(scene: Scene) -> Frame:
+    """Return a scene's exposure as flight's value."""
+    axis = (round(scene.pixel_m * 1e6),)
+    return Frame("camera", SensorKind.CAMERA, 0, Instant(0, 0), scene.frame, axis=axis)
+
+
+def danger(scene: Scene) -> NDArray[np.float32]:
+    """Return (64, 64) worst of slope and relief over its limit."""
+    limits = Limits()
+    scale = scene.frame.shape[0] / 256
+    relief = scene.truth.relief_m / (limits.relief_px * scene.pixel_m * scale)
+    return np.maximum(scene.truth.slope_deg / limits.slope_deg, relief).astype(np.float32)
+
+
+def second(count: int) -> Scenes:
+    """Return the test set from the second generator."""
+    return draw(SECOND, seed=SECOND_SEED, count=count)
+
+
+def unseen_sun(count: int) -> Scenes:
+    """Return the test set under elevations that training left out."""
+    return draw(UNSEEN, seed=UNSEEN_SUN_SEED, count=count)
+
+
+def calibration(count: int) -> Scenes:
+    """Return scenes for thresholds; no test set is drawn with their seed or this world."""
+    return draw(ALL_SUN, seed=CALIBRATION_SEED, count=count)
+
+
+def together(parts: Sequence[Scenes]) -> Scenes:
+    """Return several sets as one."""
+    return Scenes(
+        np.concatenate([part.inputs for part in parts]),
+        np.concatenate([part.danger for part in parts]),
+        np.concatenate([part.shadow for part in parts]),
+        np.concatenate([part.elevation_deg for part in parts]),
+    )
+
+
+def batches(order: Sequence[int], size: int) -> list[NDArray[np.intp]]:
+    """Return an order of scenes cut into batches; a short rest is dropped."""
+    array = np.asarray(order, np.intp)
+    return [array[i : i + size] for i in range(0, len(array) - size + 1, size)]

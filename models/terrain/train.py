@@ -1,0 +1,120 @@
+"""Train the terrain model and write model.tflite, float.tflite and card.toml.
+
+    python -m models.terrain.train
+
+Byte for byte the same on one machine: every random draw has a seed, and PyTorch runs one thread
+of deterministic kernels.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from models.int8 import writer
+from models.int8.graph import Graph
+from models.terrain import data
+from models.terrain.card import describe
+from models.terrain.data import Scenes
+from models.terrain.network import INPUT_SHAPE, TerrainNet
+
+FOLDER = Path(__file__).parent
+SEED = 3
+GROUNDS, LOOKS = 1200, 2
+BATCH = 16
+FLOAT_EPOCHS, QUANTISED_EPOCHS = 12, 3
+SHARPNESS = 7.0
+"""A danger of 1.2 is taught as a hazard with a chance of about 0.8: limits are not walls."""
+
+
+def main() -> None:
+    """Train, write, measure."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--grounds", type=int, default=GROUNDS, help="fewer for a quick try")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    scenes = data.draw(data.FIRST, seed=data.TRAINING_SEED, count=arguments.grounds, looks=LOOKS)
+    print(f"{len(scenes.inputs)} frames drawn, {time.perf_counter() - start:.0f} s", flush=True)
+    graph, twin = train(scenes)
+    print(f"trained, {time.perf_counter() - start:.0f} s", flush=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "float.tflite").write_bytes(writer.write(twin))
+    (arguments.out / "model.tflite").write_bytes(writer.write(graph))
+    describe(arguments.out, graph, frames=len(scenes.inputs))
+    print(f"calibrated and measured, {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def train(scenes: Scenes) -> tuple[Graph, Graph]:
+    """Return the int8 network and its float twin.
+
+    The twin has the weights at the end of the float training; the int8 network goes on from
+    there with rounding, for a quarter as many epochs.
+    """
+    torch.manual_seed(SEED)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    rng = np.random.default_rng(SEED)
+    network = TerrainNet()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
+    _epochs(network, optimiser, scenes, rng, FLOAT_EPOCHS)
+    some = rng.choice(len(scenes.inputs), (4, BATCH), replace=False)
+    network.quantise(torch.from_numpy(scenes.inputs[batch]) for batch in some)
+    twin = network.export(INPUT_SHAPE, quantised=False)
+    optimiser = torch.optim.Adam(network.parameter_groups(5e-4, 3e-3))
+    _epochs(network, optimiser, scenes, rng, QUANTISED_EPOCHS)
+    return network.export(INPUT_SHAPE), twin
+
+
+def _epochs(
+    network: TerrainNet,
+    optimiser: torch.optim.Optimizer,
+    scenes: Scenes,
+    rng: np.random.Generator,
+    epochs: int,
+) -> None:
+    """Train for some epochs, the rate falling to zero along a cosine."""
+    steps = epochs * (len(scenes.inputs) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [group["lr"] for group in optimiser.param_groups], total_steps=steps + 1
+    )
+    for epoch in range(epochs):
+        network.train()
+        losses = []
+        for chosen in data.batches(rng.permutation(len(scenes.inputs)).tolist(), BATCH):
+            turned = _turned(scenes, chosen, int(rng.integers(8)))
+            loss = _loss(network, *turned)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(losses):.4f}", flush=True)
+
+
+def _turned(scenes: Scenes, chosen: np.ndarray, turn: int) -> tuple[torch.Tensor, ...]:
+    """Return a batch under one of the square's eight symmetries."""
+    arrays = []
+    for array in (scenes.inputs[..., 0], scenes.danger, scenes.shadow):
+        part = np.rot90(array[chosen], turn % 4, axes=(1, 2))
+        arrays.append(torch.from_numpy(np.ascontiguousarray(part[:, ::-1] if turn > 3 else part)))
+    return arrays[0][..., None], arrays[1], arrays[2].float()
+
+
+def _loss(
+    network: TerrainNet, inputs: torch.Tensor, danger: torch.Tensor, shadow: torch.Tensor
+) -> torch.Tensor:
+    """Return the cross entropy against soft hazards, and a fifth of that against shadows."""
+    (output,) = network(inputs)
+    wanted = torch.sigmoid(SHARPNESS * torch.log(danger.clamp_min(1e-3)))
+    hazard = functional.binary_cross_entropy_with_logits(output[:, 0], wanted)
+    dark = functional.binary_cross_entropy_with_logits(output[:, 1], shadow)
+    return hazard + 0.2 * dark
+
+
+if __name__ == "__main__":
+    main()
