@@ -5,6 +5,7 @@ from flight.autonomy.mineral import (
     GRID_PM,
     MARGIN_ENTRIES,
     WEIGHT_SUM,
+    WHITENING_BITS,
     MineralPolicy,
     Phase,
     anomaly_scores,
@@ -14,9 +15,10 @@ from flight.autonomy.mineral import (
     resampling,
 )
 from flight.instant import Instant
-from flight.product.values import Frame, Kind, NoAnswer, SensorKind
+from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind
 
 NOW = Instant(0, 0)
+UNIT = 1 << WHITENING_BITS
 M3_LIKE = tuple(range(540_000, 2_976_000, 29_000))
 
 
@@ -27,9 +29,9 @@ def cube(samples, axis, kind=SensorKind.CUBE):
 def policy(**changed):
     """Two features, unit whitening, the phases' centres 40 steps apart on the first."""
     given = {
-        "confidence_permille": tuple(400 + 19 * entry for entry in range(MARGIN_ENTRIES)),
-        "whitening": (256, 0, 0, 256),
-        "centres": tuple(v for phase in range(5) for v in (256 * 40 * (phase - 2), 0)),
+        "confidence_permille": tuple(400 + 9 * entry for entry in range(MARGIN_ENTRIES)),
+        "whitening": (UNIT, 0, 0, UNIT),
+        "centres": tuple(v for phase in range(5) for v in (UNIT * 40 * (phase - 2), 0)),
         "anomaly_threshold": 16 * 25,
     }
     return MineralPolicy(**(given | changed))
@@ -103,8 +105,8 @@ def test_a_dead_pixel_is_shown_as_a_flat_spectrum():
 
 
 def test_confidence_comes_from_the_table_and_a_small_margin_is_unsure():
-    pixels = read_pixels(outputs([0, 3], [10, 200], [[-80, 0], [40, 0]]), policy())
-    assert pixels.confidence.tolist() == [419, 875]
+    pixels = read_pixels(outputs([0, 3], [11, 200], [[-80, 0], [40, 0]]), policy())
+    assert pixels.confidence.tolist() == [445, 967]
     assert pixels.phase.tolist() == [Phase.UNSURE, Phase.PLAGIOCLASE]
 
 
@@ -119,11 +121,11 @@ def test_findings_tell_phases_then_the_strangest_pixels_then_what_is_not_known()
         policy(),
     )  # fmt: skip
     assert [(f.kind, f.label, f.extent) for f in got] == [
+        (Kind.PHASE, Phase.UNSURE, 1),
         (Kind.PHASE, Phase.OLIVINE, 2),
         (Kind.PHASE, Phase.OTHER, 1),
         (Kind.ANOMALY, Phase.OLIVINE, 0),
         (Kind.ANOMALY, Phase.UNSURE, 1),
-        (Kind.NO_ANSWER, NoAnswer.LOW_CONFIDENCE, 1),
     ]
     assert [(f.row, f.column) for f in got if f.kind is Kind.ANOMALY] == [(0, 1), (1, 1)]
 
@@ -131,7 +133,12 @@ def test_findings_tell_phases_then_the_strangest_pixels_then_what_is_not_known()
 def test_a_cube_that_is_mostly_strange_is_out_of_distribution():
     got = conclude((83, 1, 3), outputs([0] * 3, [200] * 3, [[0, 60]] * 3), policy(anomaly_limit=2))
     assert sum(f.kind is Kind.ANOMALY for f in got) == 2
-    assert got[-1] == type(got[-1])(Kind.NO_ANSWER, extent=3, label=NoAnswer.OUT_OF_DISTRIBUTION)
+    assert got[-1] == Finding(Kind.NO_ANSWER, extent=3, label=NoAnswer.OUT_OF_DISTRIBUTION)
+
+
+def test_a_cube_of_which_little_is_sure_has_no_answer():
+    got = conclude((83, 1, 3), outputs([0] * 3, [1, 2, 200], [[-80, 0]] * 3), policy())
+    assert got[-1] == Finding(Kind.NO_ANSWER, extent=2, label=NoAnswer.LOW_CONFIDENCE)
 
 
 def test_tables_that_do_not_fit_each_other_are_refused():

@@ -119,16 +119,16 @@ def test_priorities_follow_the_kind():
 
 
 def test_events_come_back_and_speak_in_words():
-    happening = Event.STORE_EVICTED(bundles=3, bytes=900)
+    happening = Event.BUNDLE_LOST(bundles=3, why="evicted")
     reports = (EventReport(happening, NOW, 2), EventReport(Event.CLOCK_UNKNOWN(), NOW))
     assert decode_events(encode_events(reports)) == reports
-    assert happening.words() == "3 bundles evicted, 900 bytes"
+    assert happening.words() == "3 bundles given up: evicted"
     assert happening.event.severity is Severity.WARNING
 
 
 def test_an_event_takes_its_own_values_and_no_others():
     with pytest.raises(TypeError):
-        Event.STORE_EVICTED(bundles=3)
+        Event.BUNDLE_LOST(bundles=3)
     assert len(Event.STORE_FAILED(what="x" * 999).values[0]) == 200
 
 
