@@ -19,7 +19,7 @@ class PortSettings:
     """Serial: the line, such as /dev/ttyUSB0."""
     baud: int = 115_200
     """Serial: its speed."""
-    channel: ChannelSettings = ChannelSettings()
+    channel: ChannelSettings | None = None
     """A simulated light time and loss, on top of the real line."""
 
     def __post_init__(self) -> None:
@@ -43,6 +43,4 @@ def open_port(settings: PortSettings) -> Port:
         if settings.device
         else UdpPort(settings.bind, settings.remote)
     )
-    if settings.channel == ChannelSettings(seed=settings.channel.seed):
-        return port
-    return ChannelPort(port, settings.channel)
+    return port if settings.channel is None else ChannelPort(port, settings.channel)
