@@ -13,7 +13,8 @@ from pathlib import Path
 
 from flight.product.errors import WireError
 from flight.product.part import Header, Part, ProductId, decode_part
-from flight.relay.endpoint import Scheme, parse_endpoint
+from flight.relay.endpoint import parse_endpoint
+from flight.relay.node.labels import DEFAULT_PRIORITY, priority_of
 from ground.catalogue import KEPT, REFUSED, REPEATED, Catalogue
 from ground.raw import (
     Arrival,
@@ -50,6 +51,14 @@ class Archive:
         """Close the files."""
         self._writer.close()
         self.catalogue.close()
+
+    def __enter__(self) -> "Archive":
+        """Close it when the block is left."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files."""
+        self.close()
 
     def keep(self, arrivals: tuple[Arrival, ...]) -> None:
         """Put arrivals on the disk for good, then take them into the catalogue.
@@ -127,7 +136,7 @@ class Archive:
 
     def _classify(self, place: Place, arrival: Arrival) -> None:
         """Note an arrival as kept, repeated or refused. Nothing it says may stop the next one."""
-        priority = priority_of(arrival)
+        priority = _priority(arrival)
         try:
             part = decode_part(arrival.payload)
             _check_sender(part, arrival)
@@ -189,14 +198,11 @@ def reindex(folder: Path, progress: Progress | None = None) -> Archive:
     return archive
 
 
-def priority_of(arrival: Arrival) -> int:
-    """Return the priority an arrival travelled with: services 64 to 67 say 0 to 3, others 1."""
+def _priority(arrival: Arrival) -> int:
     try:
-        endpoint = parse_endpoint(arrival.destination)
+        return priority_of(parse_endpoint(arrival.destination))
     except ValueError:
-        return 1
-    known = endpoint.scheme is Scheme.IPN and 64 <= endpoint.service <= 67
-    return endpoint.service - 64 if known else 1
+        return DEFAULT_PRIORITY
 
 
 def _check_sender(part: Part, arrival: Arrival) -> None:

@@ -44,10 +44,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = ""
 
 
 @contextmanager
-def progress_bar(title: str, stream: TextIO | None = None) -> Iterator[Progress]:
+def progress_bar(
+    title: str, *, shown: bool = True, stream: TextIO | None = None
+) -> Iterator[Progress]:
     """Show how far long work is: a bar on a terminal, a line every tenth part elsewhere."""
     out = stream or sys.stderr
-    if RichProgress is not None and out.isatty():
+    if not shown:
+        yield lambda _done, _total: None
+    elif RichProgress is not None and out.isatty():
         with _rich(title) as show:
             yield show
     else:

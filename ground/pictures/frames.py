@@ -1,6 +1,7 @@
 """Camera frames, and the hazard map laid over them."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ from ground.pictures.style import (
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.float32]
 Colours = NDArray[np.float32]
+Extent: TypeAlias = tuple[float, float, float, float]
 
 MOST_ASPECT = 2.5
 """Frames taller than this many widths are drawn with pixels that are not square."""
@@ -37,6 +39,18 @@ class View:
     samples: NDArray[np.generic]
     """(rows, columns)."""
     present: Mask
+    scale: int = 1
+    """How many of the frame's pixels one sample is wide: a thumbnail's are wider than one."""
+    row: int = 0
+    """Where in the frame the first sample lies."""
+    column: int = 0
+
+    @property
+    def extent(self) -> Extent:
+        """The picture's edges in the frame's pixels: left, right, bottom, top."""
+        rows, columns = self.samples.shape
+        left, top = self.column - 0.5, self.row - 0.5
+        return (left, left + columns * self.scale, top + rows * self.scale, top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +64,21 @@ class Site:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HazardMap:
-    """Hazard and shadow on a grid that covers the whole frame."""
+    """Hazard and shadow on a grid that covers the frame's central square."""
 
     hazard: Mask
     shadow: Mask
     present: Mask
+    top: int
+    """The square in the frame's pixels."""
+    left: int
+    side: int
+
+    @property
+    def extent(self) -> Extent:
+        """The square's edges in the frame's pixels: left, right, bottom, top."""
+        left, top = self.left - 0.5, self.top - 0.5
+        return (left, left + self.side, top + self.side, top)
 
 
 def stretch(view: View) -> Grey:
@@ -69,11 +93,20 @@ def stretch(view: View) -> Grey:
     return grey
 
 
-def draw_frame(view: View, words: Words, *, metres_per_pixel: float | None = None) -> Figure:
-    """Return a frame as a picture with pixel axes, and a scale bar where the scale is known."""
-    figure, (axes,) = new_sheet(words, aspect=aspect_of(view.samples.shape))
+def draw_frame(
+    view: View,
+    words: Words,
+    *,
+    site: Site | None = None,
+    metres_per_pixel: float | None = None,
+) -> Figure:
+    """Return a frame, or a piece of one, with pixel axes; a scale bar where the scale is known."""
+    figure, (axes,) = new_sheet(words, aspect=aspect_of(view.samples.shape), legend_rows=1)
     handles = _draw_grey(axes, view)
-    _scale_bar(axes, view.samples.shape, metres_per_pixel)
+    if site:
+        handles.insert(0, _draw_site(axes, site, metres_per_pixel))
+    _frame_axes(axes, view.extent)
+    _scale_bar(axes, view.extent, metres_per_pixel)
     add_legend(figure, handles)
     return figure
 
@@ -82,24 +115,24 @@ def draw_hazards(
     hazards: HazardMap,
     words: Words,
     *,
+    shape: tuple[int, int],
     frame: View | None = None,
-    shape: tuple[int, int] | None = None,
     site: Site | None = None,
     metres_per_pixel: float | None = None,
 ) -> Figure:
     """Return hazard and shadow over the frame, or on plain paper where the frame is not here.
 
-    ``shape`` is the frame's (rows, columns), known from the decision even without the frame.
+    ``shape`` is the frame's (rows, columns), which the decision tells even without the frame.
     """
-    drawn = frame.samples.shape if frame else (shape or hazards.hazard.shape)
-    figure, (axes,) = new_sheet(words, aspect=aspect_of(drawn))
+    rows, columns = shape
+    figure, (axes,) = new_sheet(words, aspect=aspect_of((rows, columns)))
     handles: list[Patch | Line2D] = []
-    extent = (-0.5, drawn[1] - 0.5, drawn[0] - 0.5, -0.5)
+    extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
     if frame:
         handles += _draw_grey(axes, frame)
     overlay = _overlay(hazards, solid=frame is None)
-    axes.imshow(overlay, extent=extent, interpolation="nearest", aspect="auto")
-    hatch_absent(axes, hazards.present, extent)
+    axes.imshow(overlay, extent=hazards.extent, interpolation="nearest", aspect="auto")
+    hatch_absent(axes, hazards.present, hazards.extent)
     share = _shares(hazards)
     handles = [
         Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %"),
@@ -110,8 +143,8 @@ def draw_hazards(
         handles.append(absent_patch("map not received"))
     if site:
         handles.insert(0, _draw_site(axes, site, metres_per_pixel))
-    _frame_axes(axes, drawn)
-    _scale_bar(axes, drawn, metres_per_pixel)
+    _frame_axes(axes, extent)
+    _scale_bar(axes, extent, metres_per_pixel)
     add_legend(figure, handles)
     return figure
 
@@ -121,7 +154,7 @@ def absent_patch(label: str) -> Patch:
     return Patch(facecolor=ABSENT, edgecolor=ABSENT_LINE, hatch="////", label=label)
 
 
-def hatch_absent(axes: Axes, present: Mask, extent: tuple[float, float, float, float]) -> None:
+def hatch_absent(axes: Axes, present: Mask, extent: Extent) -> None:
     """Cover what did not arrive with paper and hatching, so that nobody takes it for data."""
     if present.all():
         return
@@ -143,8 +176,7 @@ def hatch_absent(axes: Axes, present: Mask, extent: tuple[float, float, float, f
 
 
 def _draw_grey(axes: Axes, view: View) -> list[Patch | Line2D]:
-    rows, columns = view.samples.shape
-    extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+    extent = view.extent
     axes.imshow(
         stretch(view),
         cmap="gray",
@@ -155,16 +187,15 @@ def _draw_grey(axes: Axes, view: View) -> list[Patch | Line2D]:
         aspect="auto",
     )
     hatch_absent(axes, view.present, extent)
-    _frame_axes(axes, (rows, columns))
     if view.present.all():
         return []
     missing = 100 * (1 - view.present.mean())
     return [absent_patch(f"not received  {missing:.0f} %")]
 
 
-def _frame_axes(axes: Axes, shape: tuple[int, ...]) -> None:
-    axes.set_xlim(-0.5, shape[1] - 0.5)
-    axes.set_ylim(shape[0] - 0.5, -0.5)
+def _frame_axes(axes: Axes, extent: Extent) -> None:
+    axes.set_xlim(extent[0], extent[1])
+    axes.set_ylim(extent[2], extent[3])
     axes.set_xlabel("column / pixels")
     axes.set_ylabel("row / pixels")
 
@@ -215,20 +246,22 @@ def _draw_site(axes: Axes, site: Site, metres_per_pixel: float | None) -> Line2D
     )
 
 
-def _scale_bar(axes: Axes, shape: tuple[int, ...], metres_per_pixel: float | None) -> None:
+def _scale_bar(axes: Axes, extent: Extent, metres_per_pixel: float | None) -> None:
     if not metres_per_pixel:
         return
-    length_m = _round_length(shape[1] * metres_per_pixel / 5)
+    left, right, bottom, top = extent
+    width, height = right - left, bottom - top
+    length_m = _round_length(width * metres_per_pixel / 5)
     length = length_m / metres_per_pixel
     unit = f"{length_m:g} m" if length_m >= 1 else f"{100 * length_m:g} cm"
-    x, y, pad = shape[1] * 0.045, shape[0] * 0.955, shape[1] * 0.015
-    box = Rectangle((x - pad, y - shape[0] * 0.05), length + 2 * pad, shape[0] * 0.07)
+    x, y, pad = left + width * 0.045, top + height * 0.955, width * 0.015
+    box = Rectangle((x - pad, y - height * 0.05), length + 2 * pad, height * 0.07)
     box.set(facecolor=INK, alpha=0.72, linewidth=0)
     axes.add_patch(box)
     axes.plot((x, x + length), (y, y), color=PAPER, linewidth=2.5, solid_capstyle="butt")
     axes.text(
         x + length / 2,
-        y - shape[0] * 0.01,
+        y - height * 0.01,
         unit,
         color=PAPER,
         fontsize=8,

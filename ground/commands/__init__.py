@@ -1,0 +1,1 @@
+"""The commands of `ground`, one module each: its options, and what it does with them."""

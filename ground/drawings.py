@@ -1,0 +1,230 @@
+"""Which picture a product is drawn as, and what of its frame is drawn with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from flight.autonomy.downlink import region
+from flight.autonomy.terrain import Ground, square
+from flight.product.codecs import Decoded
+from flight.product.errors import WireError
+from flight.product.journal import JournalEntry
+from flight.product.part import Header, ProductKind
+from flight.product.values import Finding, Kind, SensorKind
+from ground.console import clean
+from ground.content import Content
+from ground.library import Library
+from ground.pictures.cubes import draw_classes, draw_cube
+from ground.pictures.frames import HazardMap, Site, View, draw_frame, draw_hazards
+from ground.pictures.spectra import Curve, draw_reflectance, draw_xray
+from ground.pictures.style import Words, save
+from ground.times import utc
+from ground.words import kind_name
+
+BRIGHTNESS_PM = 1_500_000
+"""A cube's brightness is drawn at the band nearest to this: no mineral of ours absorbs there."""
+MOST_CURVES = 24
+"""Spectra drawn in one picture at most; the strangest come first."""
+
+
+def draw(library: Library, content: Content, folder: Path) -> Path | None:
+    """Write the picture of a product into a folder and return its path; None: it has none."""
+    if content.array is None:
+        return None
+    figure = figure_of(library, content)
+    if figure is None:
+        return None
+    return save(figure, folder / file_name(content.header))
+
+
+def file_name(header: Header) -> str:
+    """Return a name that is safe on any file system, whatever the link says of the sensor."""
+    allowed = (c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in header.sensor[:32])
+    sensor = "".join(allowed)
+    return f"{header.id}-{kind_name(header.kind)}-{sensor}-{header.frame_number}.png"
+
+
+def figure_of(library: Library, content: Content) -> Figure | None:
+    """Return the picture of an array product; None: this kind has none, or its form is odd."""
+    header, array = content.header, content.array
+    draws = _DRAWS.get(header.kind)
+    if draws is None or array is None or array.samples.size == 0:
+        return None
+    return draws(Subject(library, header, array, library.entry_of(header)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """What is to be drawn, and what is known of its frame."""
+
+    library: Library
+    header: Header
+    array: Decoded
+    entry: JournalEntry | None
+
+    def words(self, what: str) -> Words:
+        """Return what stands above the picture."""
+        header = self.header
+        said = [utc(header.taken.dtn_ms), f"product {header.id}"]
+        if header.model_digest:
+            said.append(f"model {header.model_digest.hex()}")
+        if not self.array.complete:
+            said.append(f"{100 * self.array.present.mean():.0f} % received")
+        title = f"{what}, {clean(header.sensor, 32)} frame {header.frame_number}"
+        return Words(title, "  ·  ".join(said))
+
+    def findings(self, kind: Kind) -> tuple[Finding, ...]:
+        """Return the frame's findings of one kind."""
+        found = self.entry.decision.findings if self.entry else ()
+        return tuple(finding for finding in found if finding.kind is kind)
+
+    @property
+    def axis(self) -> tuple[int, ...]:
+        """The frame's axis; () where its entry has not arrived."""
+        return self.entry.step.axis if self.entry else ()
+
+    @property
+    def site(self) -> Site | None:
+        """The chosen site."""
+        sites = self.findings(Kind.SAFE_SITE)
+        return Site(sites[0].row, sites[0].column, sites[0].extent) if sites else None
+
+    @property
+    def metres_per_pixel(self) -> float | None:
+        """The frame's scale where it is known."""
+        camera = self.entry is not None and self.entry.step.kind is SensorKind.CAMERA
+        return self.axis[0] / 1e6 if camera and self.axis and self.axis[0] > 0 else None
+
+    def companion(self, kind: ProductKind) -> Decoded | None:
+        """Return the array of another product of the same frame, where it is to be had."""
+        row = self.library.of_frame(self.header, kind)
+        if row is None:
+            return None
+        try:
+            return self.library.read(row.header.id).array
+        except WireError:
+            return None
+
+    def view(self, array: Decoded) -> View:
+        """Return a camera picture, however coarse, in the frame's own pixels."""
+        scale = 1
+        if self.entry is not None and self.entry.step.kind is SensorKind.CAMERA:
+            scale = max(1, max(self.entry.step.frame.shape) // max(array.samples.shape))
+        return View(array.samples, array.present, scale=scale)
+
+    def brightness(self, cube: Decoded) -> View:
+        """Return a cube at the band where only brightness tells."""
+        band = cube.samples.shape[0] // 2
+        if len(self.axis) == cube.samples.shape[0]:
+            band = min(range(len(self.axis)), key=lambda i: abs(self.axis[i] - BRIGHTNESS_PM))
+        return View(cube.samples[band], cube.present[band])
+
+
+def _draw_frame(about: Subject) -> Figure | None:
+    array = about.array
+    if array.samples.ndim == 3:
+        anomalies = about.findings(Kind.ANOMALY)
+        return draw_cube(about.brightness(array), about.words("Cube"), anomalies=anomalies)
+    if array.samples.ndim != 2:
+        return None
+    what = "Whole frame" if about.header.kind is ProductKind.FRAME else "Thumbnail"
+    return draw_frame(
+        about.view(array),
+        about.words(what),
+        site=about.site,
+        metres_per_pixel=about.metres_per_pixel,
+    )
+
+
+def _draw_region(about: Subject) -> Figure | None:
+    if about.array.samples.ndim != 2:
+        return None
+    top = left = 0
+    sites = about.findings(Kind.SAFE_SITE)
+    if about.entry is not None and sites:
+        top, left, _, _ = region(sites[0], about.entry.step.frame.shape)
+    view = View(about.array.samples, about.array.present, row=top, column=left)
+    return draw_frame(
+        view,
+        about.words("Region round the safe site"),
+        site=about.site,
+        metres_per_pixel=about.metres_per_pixel,
+    )
+
+
+def _draw_hazards(about: Subject) -> Figure | None:
+    array = about.array
+    if array.samples.ndim != 2:
+        return None
+    frame = about.companion(ProductKind.FRAME) or about.companion(ProductKind.THUMBNAIL)
+    shape = about.entry.step.frame.shape if about.entry else array.samples.shape
+    if len(shape) != 2:
+        return None
+    hazard, shadow = array.samples == Ground.HAZARD, array.samples == Ground.SHADOW
+    return draw_hazards(
+        HazardMap(hazard, shadow, array.present, *square(shape)),
+        about.words("Hazard map"),
+        frame=about.view(frame) if frame and frame.samples.ndim == 2 else None,
+        shape=(shape[0], shape[1]),
+        site=about.site,
+        metres_per_pixel=about.metres_per_pixel,
+    )
+
+
+def _draw_classes(about: Subject) -> Figure | None:
+    array = about.array
+    if array.samples.ndim != 2:
+        return None
+    cube = about.companion(ProductKind.FRAME)
+    fits = cube is not None and cube.samples.shape[1:] == array.samples.shape
+    return draw_classes(
+        array.samples.astype(np.uint8),
+        array.present,
+        about.words("Mineral classes"),
+        anomalies=about.findings(Kind.ANOMALY),
+        brightness=about.brightness(cube) if cube is not None and fits else None,
+    )
+
+
+def _draw_spectra(about: Subject) -> Figure | None:
+    array = about.array
+    if array.samples.ndim != 2:
+        return None
+    anomalies = about.findings(Kind.ANOMALY)
+    curves = []
+    for index in range(min(array.samples.shape[1], MOST_CURVES)):
+        label = f"spectrum {index + 1}"
+        if index < len(anomalies):
+            f = anomalies[index]
+            label = f"{index + 1}: line {f.row}, sample {f.column}"
+        counts = np.where(array.present[:, index], array.samples[:, index], np.nan)
+        curves.append(Curve(counts, label))
+    unit_counts = about.entry.step.unit_counts if about.entry else 0
+    words = about.words("Strangest spectra")
+    return draw_reflectance(curves, words, axis_pm=about.axis, unit_counts=unit_counts)
+
+
+def _draw_xray(about: Subject) -> Figure | None:
+    array = about.array
+    if array.samples.ndim != 1 or len(array.samples) < 2:
+        return None
+    words = about.words("X-ray spectrum")
+    if about.entry and about.entry.step.live_ms:
+        live = f"live time {about.entry.step.live_ms / 1000:.1f} s"
+        words = replace(words, subtitle=f"{words.subtitle}  ·  {live}")
+    findings = (*about.findings(Kind.ELEMENT), *about.findings(Kind.METAL))
+    return draw_xray(array.samples, words, axis_mev=about.axis, findings=findings)
+
+
+_DRAWS: dict[ProductKind, Callable[[Subject], Figure | None]] = {
+    ProductKind.FRAME: _draw_frame,
+    ProductKind.THUMBNAIL: _draw_frame,
+    ProductKind.REGION: _draw_region,
+    ProductKind.HAZARD_MAP: _draw_hazards,
+    ProductKind.CLASS_MAP: _draw_classes,
+    ProductKind.SPECTRA: _draw_spectra,
+    ProductKind.XRAY_SPECTRUM: _draw_xray,
+}
