@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.terrain import CELLS, Integers, Mask, window_sums
+from flight.autonomy.grid import Integers, Mask, window_sums
+from flight.autonomy.terrain import CELLS
 
 Ranges: TypeAlias = NDArray[np.int32]
 

@@ -12,15 +12,12 @@ A range image, where there is one, may only forbid (``range_guard``); the model 
 from dataclasses import dataclass
 from enum import IntEnum
 from math import isqrt
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.grid import Integers, Mask, squared_distance, window_sums
 from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
-
-Integers: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
 
 INPUT_PIXELS = 128
 """Rows and columns that the model sees."""
@@ -67,6 +64,9 @@ class TerrainPolicy:
     """A cell whose raw shadow output is above lies in deep shadow."""
     site_threshold: int = 0
     """No site is named whose footprint's mean raw hazard output is above."""
+    guarded_threshold: int = 0
+    """Takes the place of both hazard_threshold and site_threshold where a range image forbids
+    what it measures: the model then only has to see what the laser cannot."""
     footprint_cells: int = 2
     """Clear cells needed around a site's own, whatever the scale."""
     footprint_mm: int = 2_000
@@ -138,27 +138,6 @@ def compress(departure: Integers) -> Integers:
     return compressed
 
 
-def window_sums(values: Integers, reach: int) -> Integers:
-    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges."""
-    rows, columns = values.shape
-    total = np.zeros((rows + 1, columns + 1), np.int64)
-    total[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
-    top, bottom = _window(rows, reach)
-    left, right = _window(columns, reach)
-    sums: Integers = (
-        total[bottom][:, right]
-        - total[top][:, right]
-        - total[bottom][:, left]
-        + total[top][:, left]
-    )
-    return sums
-
-
-def _window(size: int, reach: int) -> tuple[Integers, Integers]:
-    centre = np.arange(size)
-    return np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, size)
-
-
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
     """Return (64, 64) Ground classes from the model's (1, 64, 64, 2) output."""
     hazard, shadow = _planes(outputs)
@@ -182,15 +161,30 @@ def conclude(
     """
     classes = classify(outputs, policy)
     hazard, _ = _planes(outputs)
-    closed = classes != Ground.CLEAR
-    if forbidden is not None:
-        closed = closed | forbidden
-    site = choose_site(closed, hazard, policy, cell_um=cell_size_um(shape, axis))
+    closed = close(outputs, policy, forbidden)
+    site = choose_site(
+        closed,
+        hazard,
+        policy,
+        cell_um=cell_size_um(shape, axis),
+        guarded=forbidden is not None,
+    )
     return (
         _site_finding(shape, site, hazard, closed),
         Finding(Kind.HAZARD_AREA, score=_permille(classes == Ground.HAZARD)),
         Finding(Kind.SHADOW_AREA, score=_permille(classes == Ground.SHADOW)),
     )
+
+
+def close(
+    outputs: tuple[Tensor, ...], policy: TerrainPolicy, forbidden: Mask | None = None
+) -> Mask:
+    """Return (64, 64): True where no lander may stand, for the model or for another sensor."""
+    hazard, shadow = _planes(outputs)
+    dark = shadow > policy.shadow_threshold
+    if forbidden is None:
+        return dark | (hazard > policy.hazard_threshold)
+    return dark | forbidden | (hazard > policy.guarded_threshold)
 
 
 def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
@@ -199,11 +193,17 @@ def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
 
 
 def choose_site(
-    closed: Mask, hazard: Integers, policy: TerrainPolicy, *, cell_um: int = 0
+    closed: Mask,
+    hazard: Integers,
+    policy: TerrainPolicy,
+    *,
+    cell_um: int = 0,
+    guarded: bool = False,
 ) -> tuple[int, int] | None:
     """Return the (row, column) cell whose footprint is clear and looks safest, or None.
 
-    Equals are told apart by clearance, then by their order in the map.
+    ``guarded``: a range image had its say in ``closed``. Equals are told apart by clearance,
+    then by their order in the map.
     """
     reach = policy.footprint_cells
     if cell_um:
@@ -213,30 +213,13 @@ def choose_site(
     if cell_um and policy.divert_mm:
         candidates &= _within(policy.divert_mm * 1000 // cell_um)
     sums = window_sums(hazard, reach)
-    candidates &= sums <= policy.site_threshold * (2 * reach + 1) ** 2
+    most = policy.guarded_threshold if guarded else policy.site_threshold
+    candidates &= sums <= most * (2 * reach + 1) ** 2
     if not candidates.any():
         return None
     order = np.lexsort((-clearance.reshape(-1), np.where(candidates, sums, 1 << 40).reshape(-1)))
     row, column = divmod(int(order[0]), CELLS)
     return row, column
-
-
-def squared_distance(closed: Mask) -> Integers:
-    """Return each cell's squared distance to the nearest closed one, exactly, in cells.
-
-    All that lies outside the map is closed. Columns first, then the lower envelope along rows
-    (Felzenszwalb & Huttenlocher 2012, in its plain quadratic form: the map is small).
-    """
-    walled = np.pad(closed, 1, constant_values=True)
-    size = walled.shape[0]
-    index = np.arange(size)[:, None]
-    above = np.maximum.accumulate(np.where(walled, index, -size), axis=0)
-    below = np.minimum.accumulate(np.where(walled, index, 2 * size)[::-1], axis=0)[::-1]
-    column = np.minimum(index - above, below - index)[1:-1]
-    offset = np.arange(size)
-    apart = (offset[1:-1, None] - offset[None, :]) ** 2
-    distance: Integers = (column[:, None, :] ** 2 + apart[None]).min(axis=2)
-    return distance
 
 
 def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers]:

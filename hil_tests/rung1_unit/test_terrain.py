@@ -12,8 +12,6 @@ from flight.autonomy.terrain import (
     classify,
     conclude,
     prepare,
-    squared_distance,
-    window_sums,
 )
 from flight.instant import Instant
 from flight.product.values import Frame, Kind, SensorKind
@@ -87,26 +85,6 @@ def test_a_cube_is_not_a_camera_frame() -> None:
     assert prepare(frame) is None
 
 
-def test_window_sums_equal_the_plain_definition() -> None:
-    values = np.random.default_rng(3).integers(-50, 50, (9, 13))
-    sums = window_sums(values, 2)
-    for row in range(9):
-        for column in range(13):
-            window = values[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
-            assert sums[row, column] == window.sum()
-
-
-def test_distances_equal_those_to_every_closed_cell() -> None:
-    rng = np.random.default_rng(4)
-    closed = rng.random((CELLS, CELLS)) < 0.01
-    walled = np.pad(closed, 1, constant_values=True)
-    rows, columns = np.nonzero(walled)
-    distance = squared_distance(closed)
-    for row, column in rng.integers(0, CELLS, (50, 2)):
-        nearest = ((rows - row - 1) ** 2 + (columns - column - 1) ** 2).min()
-        assert distance[row, column] == nearest
-
-
 def test_shadow_is_not_safe() -> None:
     shadow = np.full((CELLS, CELLS), 100)
     outputs = answer(clear_map(), shadow)
@@ -172,7 +150,7 @@ def test_the_divert_limit_forbids_what_lies_too_far() -> None:
     assert choose_site(closed, hazard, far, cell_um=1_000_000) is not None
 
 
-def test_another_sensor_may_forbid_but_never_allow() -> None:
+def test_the_model_and_the_range_image_can_each_forbid() -> None:
     forbidden = np.zeros((CELLS, CELLS), bool)
     forbidden[:, 32:] = True
     findings = conclude((256, 256), answer(clear_map()), POLICY, forbidden=forbidden)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.terrain import TerrainPolicy, choose_site, squared_distance
+from flight.autonomy.grid import squared_distance
+from flight.autonomy.terrain import TerrainPolicy, choose_site, close
 from models.terrain.scoring import hazard_threshold, site_threshold, tally
 
 MAP_FALSE_SAFE = 0.01
@@ -28,6 +29,8 @@ class Choices:
     """A site was named and something under its footprint is a hazard."""
     possible: NDArray[np.bool_]
     """The truth has a safe site somewhere."""
+    place: NDArray[np.int64]
+    """(N, 2) row and column of the site's cell, -1 where none was named."""
 
 
 def choose(
@@ -39,24 +42,22 @@ def choose(
     """Return what flight's own site selection chooses from (N, 64, 64, 2) scores."""
     reach = policy.footprint_cells
     rows = []
-    for index, (answer, truth) in enumerate(zip(scores.astype(np.int64), hazard, strict=True)):
-        closed = (answer[..., 0] > policy.hazard_threshold) | (
-            answer[..., 1] > policy.shadow_threshold
-        )
-        if forbidden is not None:
-            closed |= forbidden[index]
-        site = choose_site(closed, answer[..., 0], policy)
+    for index, (answer, truth) in enumerate(zip(scores, hazard, strict=True)):
+        mask = None if forbidden is None else forbidden[index]
+        raw = answer[..., 0].astype(np.int64)
+        closed = close((answer,), policy, mask)
+        site = choose_site(closed, raw, policy, guarded=mask is not None)
         distance = squared_distance(truth)
         possible = bool((distance > reach * reach).any())
         if site is None:
-            rows.append((False, 128, False, possible))
+            rows.append((False, 128, False, possible, (-1, -1)))
         else:
             row, column = site
-            window = answer[row - reach : row + reach + 1, column - reach : column + reach + 1, 0]
+            window = raw[row - reach : row + reach + 1, column - reach : column + reach + 1]
             score = -int(-window.sum() // window.size)
-            rows.append((True, score, bool(distance[site] <= reach * reach), possible))
-    named, score, unsafe, possible = (np.array(column) for column in zip(*rows, strict=True))
-    return Choices(named, score, unsafe, possible)
+            unsafe_site = bool(distance[site] <= reach * reach)
+            rows.append((True, score, unsafe_site, possible, site))
+    return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def calibrate(scores: NDArray[np.int8], hazard: NDArray[np.bool_]) -> TerrainPolicy:

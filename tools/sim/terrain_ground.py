@@ -157,12 +157,21 @@ def crater_diameters(
 
 
 def stamp_craters(
-    rng: np.random.Generator, height_m: Field, albedo: Field, pixel_m: float, style: Style
+    rng: np.random.Generator,
+    height_m: Field,
+    albedo: Field,
+    pixel_m: float,
+    style: Style,
+    *,
+    largest: float = 0.4,
 ) -> None:
-    """Add a population of craters to a height field, and the young ones' rays, in place."""
+    """Add a population of craters to a height field, and the young ones' rays, in place.
+
+    ``largest`` is the widest diameter as a share of the field's side.
+    """
     size = height_m.shape[0]
     side_m = size * pixel_m
-    least_m, most_m = SMALLEST_CRATER_PX * pixel_m, 0.4 * side_m
+    least_m, most_m = SMALLEST_CRATER_PX * pixel_m, largest * side_m
     margin_m = most_m / 2
     diameters = crater_diameters(
         rng, style, area_m2=(side_m + 2 * margin_m) ** 2, least_m=least_m, most_m=most_m
