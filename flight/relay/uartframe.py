@@ -88,12 +88,15 @@ def _open_frame(stuffed: bytes) -> bytes | None:
 
 def _stuff(data: bytes) -> bytes:
     pieces: list[bytes] = []
+    tail, start = b"", 0
     for run in data.split(b"\x00"):
         start = 0
         for start in range(_RUN_BYTES, len(run) + 1, _RUN_BYTES):
             pieces += b"\xff", run[start - _RUN_BYTES : start]
         tail = run[start:]
         pieces += _CODES[len(tail)], tail
+    if not tail and start:  # data that end with a full run need no empty one after it
+        del pieces[-2:]
     return b"".join(pieces)
 
 

@@ -116,7 +116,7 @@ class LtpEngine:
 
     def accept(self, session: SessionId, now: Instant) -> None:
         """Let the sender know: the block's bundles are durable here. Only now is it claimed."""
-        self._receiver.accept(session, now.mono_ns)
+        self._receiver.accept(session)
         self._pump(now.mono_ns)
 
     def refuse(self, session: SessionId, reason: int, now: Instant) -> None:
@@ -170,7 +170,9 @@ class LtpEngine:
             self._suspend(ends_ns)
             return
         self._timers.expire(now_ns)
+        self._receiver.expire(now_ns)
         if now_ns >= self._sweep_ns:
+            self._sender.sweep(now_ns)
             self._receiver.sweep(now_ns)
             self._sweep_ns = now_ns + self._pacer.timeout_ns
         self._pump(now_ns)
@@ -179,10 +181,10 @@ class LtpEngine:
         """Return when to call ``expire``: the line falls free, a timer runs out, a contact ends."""
         if not self._pacer.is_open:
             return None
-        deadlines = [self._timers.next_ns(), self._pacer.ends_ns]
+        deadlines = [self._timers.next_ns(), self._receiver.next_ns(), self._pacer.ends_ns]
         if self._timers.control or self._sender.head() is not None:
-            deadlines.append(self._pacer.free_ns())
-        if len(self._receiver):
+            deadlines.append(self._pacer.next_ns())
+        if len(self._receiver) or len(self._sender):
             deadlines.append(self._sweep_ns)
         return min((ns for ns in deadlines if ns is not None), default=None)
 
@@ -210,6 +212,7 @@ class LtpEngine:
             segments_repeated=self._sender.repeated,
             segments_foreign=self._foreign,
             segments_refused=self._receiver.refused + self._timers.dropped,
+            receptions_evicted=self._receiver.evicted,
             send_sessions=len(self._sender),
             receive_sessions=len(self._receiver),
             loss_ppm=self._pacer.loss_ppm,

@@ -66,6 +66,8 @@ class LtpCounts:
     """Dropped: of sessions between other engines."""
     segments_refused: int
     """Dropped: a limit was reached."""
+    receptions_evicted: int
+    """Blocks in part forgotten for newer ones: a limit was reached."""
     send_sessions: int
     receive_sessions: int
     loss_ppm: int

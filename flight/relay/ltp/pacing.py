@@ -88,8 +88,11 @@ class Pacer:
             self._free_ns = max(self._free_ns, now_ns)
         self._free_ns += self.line_ns(size + datagrams * self._frame_bytes)
 
-    def free_ns(self) -> int:
-        """Return when the next datagram may leave."""
+    def next_ns(self) -> int | None:
+        """Return when the next datagram may leave; None: not in this contact."""
+        segment_ns = self.line_ns(self._segment_bytes)
+        if self.ends_ns is not None and self._free_ns + segment_ns > self.ends_ns:
+            return None
         return self._free_ns
 
     def copies(self, most: int) -> int:
@@ -115,8 +118,7 @@ class Pacer:
         """
         self._responses.append(took_ns)
         if len(self._responses) == self._responses.maxlen:
-            slow_ns = min(self._responses)
-            self.timeout_ns = max(self._plan_ns, slow_ns + slow_ns // 8 + self._margin_ns)
+            self.timeout_ns = max(self._plan_ns, min(self._responses) + self._margin_ns)
 
     def saw_losses(self, lost: int, total: int) -> None:
         """Learn from ``total`` segments of which ``lost`` did not arrive; a moving mean of ~64."""

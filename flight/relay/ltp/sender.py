@@ -1,15 +1,6 @@
-"""The sending half of an LTP engine (RFC 5326 sections 6.2 to 6.4, 6.8 to 6.10, 6.12 to 6.17).
-
-| state      | meaning                                                              |
-|------------|----------------------------------------------------------------------|
-| SENDING    | segments of the block wait for the line                              |
-| WAITING    | all have left; a checkpoint is unanswered                            |
-| CANCELLING | we gave up, or were told to; our cancel is unanswered                |
-| CLOSED     | over; only late reports are acknowledged                             |
-"""
+"""The sending half of an LTP engine (RFC 5326 sections 6.2 to 6.4, 6.8 to 6.10, 6.12 to 6.17)."""
 
 from collections import deque
-from enum import Enum, auto
 
 from flight.relay.errors import WireError
 from flight.relay.ltp.events import BlockDelivered, BlockFailed, LtpEvent
@@ -25,95 +16,13 @@ from flight.relay.ltp.segment import (
     write_cancel_ack,
     write_report_ack,
 )
+from flight.relay.ltp.send_session import SendSession, Signal, State
 from flight.relay.ltp.settings import LtpSettings
 from flight.relay.ltp.timers import Retry, Timers
 
 PRIORITIES = 4
 _SERIAL_START_MAX = 1 << 12
 _REPORTS_MAX = 4096
-
-
-class State(Enum):
-    """Where a sending session is."""
-
-    SENDING = auto()
-    WAITING = auto()
-    CANCELLING = auto()
-    CLOSED = auto()
-
-
-class Signal(Enum):
-    """What happens to it."""
-
-    ALL_SENT = auto()
-    GAPS_REPORTED = auto()
-    UNANSWERED = auto()
-    ALL_CLAIMED = auto()
-    GAVE_UP = auto()
-    PEER_CANCELLED = auto()
-    CANCEL_ACKED = auto()
-
-
-TRANSITIONS: dict[tuple[State, Signal], State] = {
-    (State.SENDING, Signal.ALL_SENT): State.WAITING,
-    (State.SENDING, Signal.GAPS_REPORTED): State.SENDING,
-    (State.SENDING, Signal.UNANSWERED): State.SENDING,
-    (State.SENDING, Signal.ALL_CLAIMED): State.CLOSED,
-    (State.SENDING, Signal.GAVE_UP): State.CANCELLING,
-    (State.SENDING, Signal.PEER_CANCELLED): State.CLOSED,
-    (State.WAITING, Signal.GAPS_REPORTED): State.SENDING,
-    (State.WAITING, Signal.UNANSWERED): State.SENDING,
-    (State.WAITING, Signal.ALL_CLAIMED): State.CLOSED,
-    (State.WAITING, Signal.GAVE_UP): State.CANCELLING,
-    (State.WAITING, Signal.PEER_CANCELLED): State.CLOSED,
-    (State.CANCELLING, Signal.UNANSWERED): State.CANCELLING,
-    (State.CANCELLING, Signal.GAVE_UP): State.CLOSED,
-    (State.CANCELLING, Signal.PEER_CANCELLED): State.CLOSED,
-    (State.CANCELLING, Signal.CANCEL_ACKED): State.CLOSED,
-}
-
-
-class SendSession:
-    """One block on its way."""
-
-    __slots__ = (
-        "ahead_bytes",
-        "block",
-        "block_bytes",
-        "checkpoints",
-        "in_line",
-        "key",
-        "number",
-        "opened_ns",
-        "priority",
-        "reports",
-        "state",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        block: OutgoingBlock,
-        *,
-        key: int,
-        priority: int,
-        block_bytes: int,
-        now_ns: int,
-    ) -> None:
-        self.number = number
-        self.key = key
-        self.priority = priority
-        self.block = block
-        self.block_bytes = self.ahead_bytes = block_bytes
-        """``ahead_bytes`` counts against the room ahead until the block has left once."""
-        self.opened_ns = now_ns
-        self.state = State.SENDING
-        self.in_line = False
-        """Whether it stands in the queue of its priority."""
-        self.checkpoints: dict[int, Retry] = {}
-        """Unanswered, by serial number."""
-        self.reports: set[int] = set()
-        """Serial numbers seen: a repeated report says nothing new."""
 
 
 class Sender:
@@ -247,6 +156,7 @@ class Sender:
 
     def on_timer(self, retry: Retry, now_ns: int) -> None:
         """Repeat an unanswered checkpoint or cancel, or give up (sections 6.2, 6.7)."""
+        del now_ns
         session = self._sessions[retry.number]
         if session.state is State.CANCELLING:
             if retry.attempts >= self._settings.attempts_max:
@@ -256,8 +166,7 @@ class Sender:
             return
         if self._timers.is_overdue(retry):
             self._timers.pacer.saw_losses(1, 1)
-        life_ns = self._settings.session_life_s * 10**9
-        if retry.attempts >= self._settings.attempts_max or now_ns - session.opened_ns > life_ns:
+        if retry.attempts >= self._settings.attempts_max:
             self._give_up(session, Reason.RETRANSMISSIONS)
             return
         self.repeated += 1
@@ -287,6 +196,13 @@ class Sender:
         for session in list(self._sessions.values()):
             if session.key == key and session.state is not State.CANCELLING:
                 self._give_up(session, Reason.USER)
+
+    def sweep(self, now_ns: int) -> None:
+        """Give up what has been under way too long."""
+        born_ns = now_ns - self._settings.session_life_s * 10**9
+        for session in list(self._sessions.values()):
+            if session.opened_ns < born_ns and session.state is not State.CANCELLING:
+                self._give_up(session, Reason.RETRANSMISSIONS)
 
     def resume(self, closed_ns: int) -> None:
         """Forget a time without contact: it does not count against a session's life."""
@@ -359,7 +275,7 @@ class Sender:
         session.checkpoints.clear()
 
     def _step(self, session: SendSession, signal: Signal) -> None:
-        session.state = TRANSITIONS[session.state, signal]
+        session.step(signal)
         if session.state is not State.CLOSED:
             return
         if signal is Signal.ALL_CLAIMED:

@@ -41,10 +41,10 @@ class LtpSettings:
     what waits behind them waits in the store, where priorities still count."""
 
     receive_sessions_max: int = 4096
-    """Blocks of which a part is here. Beyond it, segments of new ones are dropped."""
+    """Blocks of which a part is here. Beyond it, those that were silent longest are forgotten."""
 
     receive_bytes_max: int = 64 << 20
-    """Parts of blocks held, together. Beyond it, data are dropped."""
+    """Parts of blocks held, and whole ones not yet accepted. Beyond it, likewise."""
 
     closed_sessions_max: int = 16384
     """Finished sessions remembered, so that a late segment does not open one again."""
@@ -76,3 +76,10 @@ class LtpSettings:
 
     session_life_s: int = 3600
     """Most time of open contact that a session may take."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if not 64 <= self.segment_bytes <= 65_507:
+            raise ValueError(f"segment_bytes {self.segment_bytes} is not within 64 to 65,507")
+        if not (0 <= self.engine_id < 1 << 64 and 0 <= self.peer_engine_id < 1 << 64):
+            raise ValueError("engine ids are numbers of up to 64 bits")
