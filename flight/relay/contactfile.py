@@ -102,7 +102,7 @@ def read_ion_plan(text: str, *, reference_ms: int) -> ContactPlan:
         try:
             if not words or words[0] in _OTHER_ION_COMMANDS:
                 continue
-            if words[0] == "@":
+            if words[0] == "@" and len(words) == 2:
                 reference_ms = parse_time(words[1], reference_ms=reference_ms)
             elif words[:2] == ["a", "contact"]:
                 contacts.append(_ion_contact(words[2:], reference_ms))
@@ -110,7 +110,7 @@ def read_ion_plan(text: str, *, reference_ms: int) -> ContactPlan:
                 ranges.append(_ion_range(words[2:], reference_ms))
             else:
                 raise ValueError("not a contact, range or time")
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise ValueError(f"contact plan line {number}: {error}: {line.strip()[:80]}") from error
     return ContactPlan(tuple(contacts), tuple(ranges))
 

@@ -71,7 +71,7 @@ class EndpointId:
     @property
     def is_singleton(self) -> bool:
         """At most one node is registered there (RFC 9171 sections 3.1, 4.2.5.1.1)."""
-        return not self.name.partition("/")[2].partition("/")[2].startswith("~")
+        return not self.name[2:].partition("/")[2].startswith("~")
 
     def __str__(self) -> str:
         """Return the URI (RFC 9171 section 4.2.5.1, RFC 9758 section 3.2)."""
@@ -174,6 +174,8 @@ def _read_dtn(data: bytes, at: int) -> tuple[EndpointId, int]:
     if major != TEXT:
         raise WireError("a dtn endpoint id is text, or 0 for none")
     name, after = read_text(data, at)
+    if not name:
+        raise WireError("dtn:none is written as 0")
     try:
         return EndpointId(Scheme.DTN, name=name), after
     except ValueError as error:

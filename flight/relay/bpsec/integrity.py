@@ -68,7 +68,7 @@ def add_integrity(
     header = CanonicalBlock(BlockType.INTEGRITY, number, b"")
     results = []
     for target in targets:
-        covered = _signed_bytes(bundle, target, header, scope)
+        covered = _signed_bytes(bundle, target, header, scope)[0]
         results.append(((_HMAC, encode_bytes(hmac.digest(key, covered, _DIGESTS[variant]))),))
     content = SecurityBlock(
         tuple(targets), BIB_HMAC_SHA2, source, tuple(parameters), tuple(results)
@@ -102,18 +102,27 @@ def check_integrity(
         return Reason.FAILED_SECURITY
     if scope & least_scope != least_scope:
         return Reason.FAILED_SECURITY
-    covered = _signed_bytes(bundle, target, block, scope)
-    signature = hmac.digest(key, covered, _DIGESTS[Sha(variant)])
-    return None if hmac.compare_digest(signature, claimed) else Reason.FAILED_SECURITY
+    for covered in _signed_bytes(bundle, target, block, scope):
+        signature = hmac.digest(key, covered, _DIGESTS[Sha(variant)])
+        if hmac.compare_digest(signature, claimed):
+            return None
+    return Reason.FAILED_SECURITY
 
 
-def _signed_bytes(bundle: Bundle, target: int, security: CanonicalBlock, scope: int) -> bytes:
-    """Return the integrity-protected plaintext of one target (RFC 9173 section 3.7)."""
+def _signed_bytes(
+    bundle: Bundle, target: int, security: CanonicalBlock, scope: int
+) -> tuple[bytes, ...]:
+    """Return the integrity-protected plaintext of one target (RFC 9173 section 3.7).
+
+    For a primary block there are two: the RFC's example A.3 wraps the block in a byte string,
+    its text does not. We sign as the example (and HDTN) does, and believe either.
+    """
     covered = covered_bytes(bundle, target=target, security_block=security, scope=scope)
     if target == PRIMARY_NUMBER:
-        return covered + (bundle.primary.wire or encode_primary(bundle.primary))
+        primary = bundle.primary.wire or encode_primary(bundle.primary)
+        return covered + encode_bytes(primary), covered + primary
     block = bundle.block_numbered(target)
-    return covered + encode_bytes(block.data if block else b"")
+    return (covered + encode_bytes(block.data if block else b""),)
 
 
 def _uint(encoded: bytes | None, *, default: int) -> int:
