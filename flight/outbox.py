@@ -7,35 +7,34 @@ store; until then the journal keeps what is needed to make the same products aga
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from flight.autonomy.downlink import Plan
+from flight.board.jobs import Answer, EncodeJob
 from flight.instant import Instant
-from flight.product.codecs import CODECS, Encoded, Integers
+from flight.product.codecs import CODECS
 from flight.product.events import Event, Happening
 from flight.product.part import Header, Part, ProductId, cut_bytes
 
 MAX_PLANS_WAITING = 256
 """Products waiting to be encoded; a payload makes no new step while there are as many."""
 ENCODINGS_UNDER_WAY = 2
+RETRY_NS = 5_000_000_000
+"""How long a full store is left alone before it is asked again."""
 MOST_ATTEMPTS = 3
 """Times a product is given to the encoder before it is given up, with an event."""
 
 
 class Encoder(Protocol):
-    """A lane that packs arrays without holding up the loop."""
+    """Packs arrays without holding up the loop: the supervisor's encoding lane."""
 
-    def submit_encode(self, codec: int, samples: Integers, now: Instant) -> int:
-        """Start packing; the number comes back with the answer."""
+    def submit(self, job: EncodeJob, now: Instant) -> int | None:
+        """Start packing; the number comes back with the answer. None: no room now."""
         ...
 
 
-class Sender(Protocol):
-    """Where bundles' payloads go: the node, with the destination filled in."""
-
-    def __call__(self, payload: bytes, priority: int, now: Instant) -> int:
-        """Queue one payload; return the ticket that is told when it is durable."""
-        ...
+Send: TypeAlias = Callable[[bytes, int, Instant], int]
+"""Queues one payload at a priority; returns the ticket that is told when it is durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,15 @@ class About:
     frame_number: int
     taken: Instant
     model_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A bundle's payload until it is in the store."""
+
+    group: int | None
+    payload: bytes
+    priority: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +69,7 @@ class Outbox:
     """Products on their way into the store."""
 
     def __init__(
-        self, encoder: Encoder, send: Sender, *, config_digest: bytes, done: Callable[[int], None]
+        self, encoder: Encoder, send: Send, *, config_digest: bytes, done: Callable[[int], None]
     ) -> None:
         self._encoder = encoder
         self._send = send
@@ -69,20 +77,26 @@ class Outbox:
         self._done = done
         self._waiting: deque[_Job] = deque()
         self._encoding: dict[int, _Job] = {}
-        self._unstored: dict[int, int | None] = {}
+        self._unstored: dict[int, _Sent] = {}
+        self._refused: list[_Sent] = []
+        self._retry_ns: int | None = None
         self._outstanding: dict[int, int] = {}
         self.products_made = 0
         self.bytes_made = 0
 
     @property
     def room(self) -> bool:
-        """Whether another step's products may be added."""
-        return len(self._waiting) < MAX_PLANS_WAITING
+        """Whether another step's products may be added; not while the store has no room."""
+        return len(self._waiting) < MAX_PLANS_WAITING and not self._refused
 
     @property
     def idle(self) -> bool:
         """Whether everything handed over is in the store."""
-        return not (self._waiting or self._encoding or self._unstored)
+        return not (self._waiting or self._encoding or self._unstored or self._refused)
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when to offer the store again what it had no room for."""
+        return self._retry_ns
 
     def add(self, plan: Plan, about: About, now: Instant, *, group: int | None = None) -> None:
         """Take one product; ``group`` is the step whose completion it counts towards."""
@@ -91,42 +105,63 @@ class Outbox:
         self._waiting.append(_Job(group, plan, about))
         self._start_encodings(now)
 
-    def encoded(self, job: int, parts: tuple[Encoded, ...], now: Instant) -> None:
-        """Send the parts of a product that the encoder has finished."""
-        done = self._encoding.pop(job, None)
-        if done is not None:
-            version = CODECS[done.plan.codec].version
-            self._send_parts(
-                done, version, tuple((part.geometry, part.data) for part in parts), now
-            )
-        self._start_encodings(now)
+    def take(self, answer: Answer, now: Instant) -> Happening | None:
+        """Send the parts of a product that was packed, or try it again.
 
-    def failed(self, job: int, now: Instant) -> Happening | None:
-        """Try again what the encoder's process did not survive; return the loss if it is one."""
-        lost = self._encoding.pop(job, None)
-        happening = None
-        if lost is not None and lost.attempts < MOST_ATTEMPTS:
-            self._waiting.appendleft(replace(lost, attempts=lost.attempts + 1))
-        elif lost is not None:
-            happening = Event.PRODUCT_LOST(product=str(lost.about.id), kind=lost.plan.kind.name)
-            self._finish(lost.group)
+        Returns the loss, where the encoder's process did not survive a product MOST_ATTEMPTS times.
+        """
+        job = self._encoding.pop(answer.job, None)
+        loss = None
+        if job is None:
+            return None
+        if answer.no_answer is None:
+            version = CODECS[job.plan.codec].version
+            parts = tuple((part.geometry, part.data) for part in answer.parts)
+            self._send_parts(job, version, parts, now)
+        elif job.attempts < MOST_ATTEMPTS:
+            self._waiting.appendleft(replace(job, attempts=job.attempts + 1))
+        else:
+            loss = Event.PRODUCT_LOST(product=str(job.about.id), kind=job.plan.kind.name)
+            self._finish(job.group)
         self._start_encodings(now)
-        return happening
+        return loss
 
     def stored(self, ticket: int) -> None:
         """Take note that a bundle is durable."""
-        if ticket in self._unstored:
-            self._finish(self._unstored.pop(ticket))
+        sent = self._unstored.pop(ticket, None)
+        if sent is not None:
+            self._finish(sent.group)
+
+    def refused(self, ticket: int, now: Instant) -> None:
+        """Keep what the store had no room for, and offer it again later."""
+        sent = self._unstored.pop(ticket, None)
+        if sent is not None:
+            self._refused.append(sent)
+            self._retry_ns = now.mono_ns + RETRY_NS
+
+    def expire(self, now: Instant) -> None:
+        """Offer the store again what it had no room for; try to start encodings."""
+        if self._retry_ns is not None and self._retry_ns <= now.mono_ns:
+            again, self._refused, self._retry_ns = self._refused, [], None
+            for sent in again:
+                self._unstored[self._send(sent.payload, sent.priority, now)] = sent
+        self._start_encodings(now)
 
     def _start_encodings(self, now: Instant) -> None:
         while self._waiting and len(self._encoding) < ENCODINGS_UNDER_WAY:
-            job = self._waiting.popleft()
-            content = job.plan.content
-            if isinstance(content, bytes):
-                self._send_parts(job, 1, cut_bytes(content), now)
-            else:
-                number = self._encoder.submit_encode(job.plan.codec, content, now)
-                self._encoding[number] = job
+            job = self._waiting[0]
+            plan = job.plan
+            if isinstance(plan.content, bytes):
+                self._waiting.popleft()
+                self._send_parts(job, 1, cut_bytes(plan.content), now)
+                continue
+            number = self._encoder.submit(
+                EncodeJob(plan.codec, plan.content, part_lines=plan.part_lines, tile=plan.tile), now
+            )
+            if number is None:
+                return
+            self._waiting.popleft()
+            self._encoding[number] = job
 
     def _send_parts(
         self,
@@ -138,8 +173,8 @@ class Outbox:
         self.products_made += 1
         for payload in _payloads(job, version, parts, self._config_digest):
             self.bytes_made += len(payload)
-            ticket = self._send(payload, job.plan.kind.priority, now)
-            self._unstored[ticket] = job.group
+            sent = _Sent(job.group, payload, job.plan.kind.priority)
+            self._unstored[self._send(payload, sent.priority, now)] = sent
             if job.group is not None:
                 self._outstanding[job.group] += 1
         self._finish(job.group)

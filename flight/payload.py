@@ -8,7 +8,7 @@ is made once and its products have the same numbers however often power fails.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from flight.autonomy.decide import DecisionPolicy, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, whole_frame
 from flight.autonomy.tasks import TASKS, Policy, conclude, prepare
 from flight.board.archive import FrameArchive
+from flight.board.jobs import Answer, InferJob
 from flight.board.recorder import Recorded, Recorder
 from flight.board.sensors.sensor import Sensor
 from flight.instant import Instant
@@ -31,10 +32,10 @@ cannot wait drops frames and says so."""
 
 
 class Asker(Protocol):
-    """The lane that answers with raw model outputs."""
+    """Answers with raw model outputs: the supervisor's inference lane."""
 
-    def submit_infer(self, model: str, tensor: Tensor, now: Instant) -> int:
-        """Start one inference; the number comes back with the answer."""
+    def submit(self, job: InferJob, now: Instant) -> int | None:
+        """Start one inference; the number comes back with the answer. None: no room now."""
         ...
 
 
@@ -45,9 +46,10 @@ class Instrument:
     sensor: Sensor
     task: str
     model: str
-    """Empty for a task without a model."""
+    """Empty for a task without a model, or whose model cannot be used."""
     model_digest: bytes
-    policy: Policy
+    policy: Policy | None
+    """None where the model's card could not be read: no frame gets an answer."""
 
 
 class Payload:
@@ -64,7 +66,6 @@ class Payload:
         outbox: Outbox,
         recorder: Recorder,
         archive: FrameArchive,
-        note: Callable[[Happening, Instant], None],
     ) -> None:
         self._instruments: Mapping[str, Instrument] = {i.sensor.name: i for i in instruments}
         self._node = node
@@ -74,7 +75,7 @@ class Payload:
         self._outbox = outbox
         self._recorder = recorder
         self._archive = archive
-        self._note = note
+        self._events: list[Happening] = []
         self._frames: deque[Frame] = deque()
         self._asked: dict[int, Frame] = {}
         self._recording: deque[tuple[Recorded, Frame | None]] = deque()
@@ -85,6 +86,12 @@ class Payload:
     def instruments(self) -> Mapping[str, Instrument]:
         """The instruments by their sensor's name."""
         return self._instruments
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another frame may be read."""
+        waiting = len(self._frames) + len(self._asked) + len(self._recording)
+        return waiting < MAX_FRAMES_WAITING and self._outbox.room
 
     @property
     def idle(self) -> bool:
@@ -102,9 +109,14 @@ class Payload:
             if frame is not None and stamp(frame.samples) != step.frame:
                 frame = None
             if frame is None:
-                self._note(Event.FRAME_LOST(sensor=step.sensor, frame=step.frame_number), now)
+                self._events.append(Event.FRAME_LOST(sensor=step.sensor, frame=step.frame_number))
             self._make_products(recorded, frame, now)
         return len(undone)
+
+    def take_events(self) -> tuple[Happening, ...]:
+        """Return, and forget, what happened since the last call."""
+        events, self._events = tuple(self._events), []
+        return events
 
     def next_product(self, count: int = 1) -> ProductId:
         """Set ``count`` product numbers of this boot aside; return the first."""
@@ -113,7 +125,7 @@ class Payload:
 
     def next_deadline_ns(self) -> int | None:
         """Return when a sensor wants to be polled."""
-        if len(self._frames) + len(self._asked) >= MAX_FRAMES_WAITING or not self._outbox.room:
+        if not self.has_room:
             return None
         due = [i.sensor.next_deadline_ns() for i in self._instruments.values()]
         return min((d for d in due if d is not None), default=None)
@@ -121,21 +133,23 @@ class Payload:
     def poll(self, now: Instant) -> None:
         """Read what the sensors have, and ask the model about the next frame."""
         for instrument in self._instruments.values():
-            if len(self._frames) + len(self._asked) >= MAX_FRAMES_WAITING or not self._outbox.room:
+            if not self.has_room:
                 break
             for delivery in instrument.sensor.poll(now):
                 if isinstance(delivery, Frame):
                     self._frames.append(delivery)
                 else:
-                    self._note(delivery, now)
+                    self._events.append(delivery)
         while self._frames and not self._asked:
             self._begin(self._frames.popleft(), now)
 
-    def answered(self, job: int, outputs: tuple[Tensor, ...], no_answer: int, now: Instant) -> None:
+    def take(self, answer: Answer, now: Instant) -> None:
         """Conclude and decide about the frame that the worker was asked about."""
-        frame = self._asked.pop(job, None)
-        if frame is not None:
-            self._step(frame, outputs, no_answer, now)
+        frame = self._asked.pop(answer.job, None)
+        if frame is None:
+            return
+        outputs = () if answer.inference is None else answer.inference.outputs
+        self._step(frame, outputs, 0 if answer.no_answer is None else answer.no_answer, now)
 
     def recorded(self, now: Instant) -> None:
         """Make the products of the steps whose journal entries are durable by now.
@@ -160,19 +174,26 @@ class Payload:
         try:
             evicted = self._archive.put(frame)
             if evicted:
-                self._note(Event.ARCHIVE_EVICTED(frames=evicted), now)
+                self._events.append(Event.ARCHIVE_EVICTED(frames=evicted))
         except OSError as error:
-            self._note(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"), now)
+            self._events.append(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"))
         instrument = self._instruments[frame.sensor]
         task = TASKS[instrument.task]
         if not task.has_model:
             self._step(frame, (), 0, now)
             return
+        if not instrument.model:
+            self._step(frame, (), NoAnswer.MODEL_REFUSED, now)
+            return
         tensor = prepare(task.name, frame)
         if tensor is None:
             self._step(frame, (), NoAnswer.BAD_FRAME, now)
             return
-        self._asked[self._asker.submit_infer(instrument.model, tensor, now)] = frame
+        job = self._asker.submit(InferJob(instrument.model, tensor), now)
+        if job is None:
+            self._step(frame, (), NoAnswer.LATE, now)
+        else:
+            self._asked[job] = frame
 
     def _step(
         self, frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, now: Instant
@@ -183,8 +204,8 @@ class Payload:
         for finding in findings:
             if finding.kind is Kind.NO_ANSWER:
                 reason = NoAnswer(finding.label).name.lower()
-                self._note(
-                    Event.NO_ANSWER(sensor=frame.sensor, frame=frame.number, reason=reason), now
+                self._events.append(
+                    Event.NO_ANSWER(sensor=frame.sensor, frame=frame.number, reason=reason)
                 )
         past = self._recorder.past
         memory, decision = decide(
@@ -221,7 +242,9 @@ class Payload:
 
     def _make_products(self, recorded: Recorded, frame: Frame | None, now: Instant) -> None:
         step = recorded.entry.step
-        policy = self._instruments[step.sensor].policy
+        instrument = self._instruments.get(step.sensor)
+        # A sensor that an earlier configuration had: its decision still goes home.
+        policy = None if instrument is None else instrument.policy
         for plan in plan_products(recorded.entry, frame, recorded.outputs, policy):
             about = About(
                 ProductId(self._node, step.boot, step.first_product + plan.slot),

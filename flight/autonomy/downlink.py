@@ -23,6 +23,8 @@ THUMBNAIL_SIDE = 100
 """Longest side of a thumbnail in pixels."""
 REGION_LEAST, REGION_MOST = 64, 160
 """Side of the square cut out round a site, in pixels."""
+PART_RAW_BYTES = 1 << 16
+"""Samples in one part before packing, so that a bundle fits an LTP block of 64 to 100 kB."""
 PRODUCTS_A_STEP = 16
 """Product numbers set aside for each step: a product's number is the step's first plus its slot."""
 _MOST_OUTPUTS = 8
@@ -44,10 +46,14 @@ class Plan:
     codec: int
     content: Content
     """Bytes for CODEC_BYTES, else the array."""
+    part_lines: int = 32
+    """Lines of a cube in one part."""
+    tile: int = 256
+    """Rows and columns of an image in one part."""
 
 
 def plan_products(
-    entry: JournalEntry, frame: Frame | None, outputs: tuple[Tensor, ...], policy: Policy
+    entry: JournalEntry, frame: Frame | None, outputs: tuple[Tensor, ...], policy: Policy | None
 ) -> tuple[Plan, ...]:
     """Return the products of one step, most valuable first.
 
@@ -56,7 +62,7 @@ def plan_products(
     plans = [Plan(0, ProductKind.DECISION, CODEC_BYTES, entry.encode())]
     if frame is not None and frame.kind is SensorKind.CAMERA:
         plans.append(Plan(1, ProductKind.THUMBNAIL, CodecId.IMAGE, thumbnail(frame.samples)))
-    if outputs:
+    if outputs and policy is not None:
         drawn = class_map(entry.step.frame.shape, outputs, policy)
         if drawn is not None:
             camera = entry.step.kind is SensorKind.CAMERA
@@ -77,7 +83,16 @@ def plan_products(
 
 def whole_frame(frame: Frame) -> Plan:
     """Return the plan that sends a frame bit for bit."""
-    return Plan(14, ProductKind.FRAME, _FRAME_CODECS[frame.kind], frame.samples)
+    samples = frame.samples
+    line_bytes = samples.nbytes // samples.shape[1] if frame.kind is SensorKind.CUBE else 1
+    return Plan(
+        14,
+        ProductKind.FRAME,
+        _FRAME_CODECS[frame.kind],
+        samples,
+        part_lines=max(1, min(32, PART_RAW_BYTES // line_bytes)),
+        tile=256 if samples.dtype.itemsize == 1 else 176,
+    )
 
 
 def thumbnail(samples: Samples) -> Samples:

@@ -46,15 +46,15 @@ def prepare(task: str, frame: Frame) -> Tensor | None:
 
 
 def conclude(
-    frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, policy: Policy
+    frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, policy: Policy | None
 ) -> tuple[Finding, ...]:
     """Return the findings of one frame from its raw outputs; pure integers.
 
     Of ``frame`` only an X-ray task reads the samples; the others read shape and axis, so the
     ground may pass a frame whose samples never came.
     """
-    if no_answer:
-        return (Finding(Kind.NO_ANSWER, label=no_answer),)
+    if no_answer or policy is None:
+        return (Finding(Kind.NO_ANSWER, label=no_answer or NoAnswer.MODEL_REFUSED),)
     try:
         if isinstance(policy, terrain.TerrainPolicy):
             return terrain.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)

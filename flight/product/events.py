@@ -1,6 +1,6 @@
 """The event table: what can happen aboard, as rows with a number, a severity and a template.
 
-Code says ``Event.STORE_EVICTED(bundles=3)``; the link carries numbers; the ground renders words.
+Code says ``Event.BUNDLE_LOST(bundles=3, why="evicted")``; the link carries numbers; the ground renders words.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Event(Enum):
     WORKER_REPLACED = (22, Severity.WARNING, "{lane} worker replaced: {what}")
     NO_ANSWER = (23, Severity.WARNING, "{sensor} frame {frame}: no answer ({reason})")
     PRODUCT_LOST = (24, Severity.WARNING, "product {product} ({kind}) could not be packed")
-    STORE_EVICTED = (30, Severity.WARNING, "{bundles} bundles evicted, {bytes} bytes")
+    BUNDLE_LOST = (30, Severity.WARNING, "{bundles} bundles given up: {why}")
     STORE_FAILED = (31, Severity.WARNING, "store: {what}")
     STORE_RECOVERED = (32, Severity.WARNING, "store: {what}")
     BUNDLE_EXPIRED = (33, Severity.WARNING, "{bundles} bundles outlived their lifetime")

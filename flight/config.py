@@ -1,0 +1,164 @@
+"""The configuration of a node in one TOML file: `flight run CONFIG.toml`.
+
+A board has sensors and models; a relay is the same file without them.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flight.autonomy.decide import DecisionPolicy
+from flight.board.channelport import ChannelSettings
+from flight.board.jobs import WorkerSettings
+from flight.board.sensors.settings import SensorSettings
+from flight.relay.contactfile import read_ion_plan, read_toml_plan
+from flight.relay.contacts import ContactPlan
+from flight.relay.settings import LinkSettings, NodeSettings, StoreSettings
+from flight.settings import SettingsError, parse_settings, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class UdpSettings:
+    """LTP over UDP."""
+
+    bind: str
+    """Our address, HOST:PORT."""
+    remote: str
+    """The neighbour's address, HOST:PORT."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialSettings:
+    """LTP over a framed serial line."""
+
+    device: str
+    """Such as "/dev/ttyUSB0"."""
+    baud: int = 115_200
+
+
+@dataclass(frozen=True, slots=True)
+class PortSettings:
+    """The wire of one link."""
+
+    peer_node: int
+    """The neighbour at its other end, as in [[node.links]]."""
+    udp: UdpSettings | None = None
+    serial: SerialSettings | None = None
+    channel: ChannelSettings | None = None
+    """Simulated light time and loss, for demos and tests; leave it out in flight."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if (self.udp is None) == (self.serial is None):
+            raise ValueError(f"port to node {self.peer_node}: give either udp or serial")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Where a task's model lies, if not in the package."""
+
+    task: str
+    """"terrain" or "mineral"."""
+    folder: Path
+    """Holds model.tflite and card.toml."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSettings:
+    """What the board keeps, and where its products go."""
+
+    state: Path
+    """Folder of the journal and the kept frames; survives reboots."""
+    destination_node: int
+    """The ground's node number: products go to ipn:NODE.64 to .67, by priority."""
+    lifetime_s: int = 30 * 86_400
+    """How long a product may be under way."""
+    archive_bytes: int = 1 << 30
+    """Room for kept frames, which the ground may ask for; the oldest give way."""
+    health_interval_s: float = 60.0
+    """Housekeeping is sent this often; 0: only when asked."""
+    events_interval_s: float = 10.0
+    """Events wait at most this long; warnings leave at once."""
+    real_time_priority: int = 0
+    """SCHED_FIFO priority of the control process, 1 to 99, where the system allows it; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of one node's settings."""
+
+    node: NodeSettings
+    store: StoreSettings
+    contact_plan: Path
+    """ION's `a contact` lines, or TOML where the name ends in .toml."""
+    ports: tuple[PortSettings, ...] = ()
+    sensors: tuple[SensorSettings, ...] = ()
+    models: tuple[ModelSettings, ...] = ()
+    payload: PayloadSettings | None = None
+    """Required where there are sensors."""
+    decisions: DecisionPolicy = field(default_factory=DecisionPolicy)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit together."""
+        if self.sensors and self.payload is None:
+            raise ValueError("sensors need a [payload] table: state and destination_node")
+        names = [sensor.name for sensor in self.sensors]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two sensors have the name {twice!r}")
+        ports, links = (sorted(x.peer_node for x in xs) for xs in (self.ports, self.node.links))
+        if ports != links:
+            raise ValueError(f"[[ports]] lead to nodes {ports}, [[node.links]] to {links}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    """A configuration as read, with what it names."""
+
+    config: Config
+    digest: bytes
+    """SHA-256 of the configuration file."""
+    plan: ContactPlan
+
+
+def read_mission(path: Path, *, reference_ms: int) -> Mission:
+    """Return a configuration and its contact plan; ``reference_ms`` is DTN time for "+N".
+
+    Raises:
+        SettingsError: a file cannot be read or does not fit.
+    """
+    text = read_text(path)
+    config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
+    links = tuple(_with_engines(link, config.node.node_number) for link in config.node.links)
+    config = replace(config, node=replace(config.node, links=links))
+    plan = read_plan(config.contact_plan, reference_ms=reference_ms)
+    return Mission(config, hashlib.sha256(text.encode()).digest(), plan)
+
+
+def read_plan(path: Path, *, reference_ms: int) -> ContactPlan:
+    """Return the contact plan in a file.
+
+    Raises:
+        SettingsError: the file cannot be read, or is no contact plan.
+    """
+    text = read_text(path)
+    try:
+        if path.suffix == ".toml":
+            return read_toml_plan(text, reference_ms=reference_ms, source=str(path))
+        return read_ion_plan(text, reference_ms=reference_ms)
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _with_engines(link: LinkSettings, node_number: int) -> LinkSettings:
+    """Return the link with engine ids filled in: by custom they are the node numbers."""
+    ltp = link.ltp
+    engines = replace(
+        ltp,
+        engine_id=ltp.engine_id or node_number,
+        peer_engine_id=ltp.peer_engine_id or link.peer_node,
+    )
+    return replace(link, ltp=engines)

@@ -1,0 +1,262 @@
+"""The composition root: from a configuration to a running node. Only here are things built."""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from flight.autonomy.tasks import TASKS, policy_integers
+from flight.autonomy.xray import XrayPolicy
+from flight.board.archive import FrameArchive
+from flight.board.card import Card, CardError, read_card
+from flight.board.channelport import ChannelPort
+from flight.board.clock import BoardClock
+from flight.board.jobs import ModelFile
+from flight.board.memo import DoneCommands, count_boot
+from flight.board.notify import notify
+from flight.board.ports import Port, PortError, UdpPort
+from flight.board.recorder import Recorder
+from flight.board.sensors import open_sensor
+from flight.board.sensors.settings import SensorSettings
+from flight.board.serialport import SerialPort
+from flight.board.supervisor import Supervisor
+from flight.config import Config, Mission, PayloadSettings, PortSettings, read_mission
+from flight.craft import Craft, Rhythm
+from flight.eventlog import EventLog
+from flight.instant import Instant
+from flight.link import Link
+from flight.loop import Loop, Member
+from flight.outbox import Outbox
+from flight.payload import Instrument, Payload
+from flight.product.events import Event, Happening
+from flight.product.part import DIGEST_PREFIX_BYTES
+from flight.product.status import Boot, ModelStamp
+from flight.relay.endpoint import ipn
+from flight.relay.node import Delivery, Node
+from flight.relay.store import open_store
+from flight.settings import SettingsError
+from flight.watch import Recent, Stop, Watch, link_figures
+
+FIRST_PRIORITY_SERVICE = 64
+VERSION = importlib.metadata.version("farside")
+
+
+def run_node(path: Path, *, exit_when_done: bool) -> int:
+    """Run the node of a configuration until a signal; return the exit code.
+
+    Raises:
+        SettingsError: the configuration, a port or a folder cannot be used.
+    """
+    clock = BoardClock()
+    now = clock.now()
+    mission = read_mission(path, reference_ms=now.dtn_ms)
+    config = mission.config
+    with contextlib.ExitStack() as stack:
+        try:
+            ports = [stack.enter_context(contextlib.closing(_port(p))) for p in _ordered(config)]
+            store = stack.enter_context(contextlib.closing(open_store(config.store)))
+        except (PortError, OSError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+        node = Node(config.node, store, mission.plan, now, seed=0)
+        craft = (
+            None if config.payload is None else _craft(mission, config.payload, node, now, stack)
+        )
+        recent = Recent()
+        link = _link(node, ports, config, craft, recent)
+        manager = os.environ.get("NOTIFY_SOCKET")
+        watch = Watch(config.store.directory / "status.json", link, craft, recent, manager)
+        members: list[Member] = [link] if craft is None else [craft, link]
+        notify(manager, "READY=1")
+        stop = Stop(craft, node, when_done=exit_when_done)
+        now = Loop(clock, members).run(stop=stop, after_turn=watch.after_turn)
+        if craft is not None:
+            craft.note(Event.STOPPED(steps=craft.payload.steps_made), now)
+            craft.flush_events(now)
+        watch.write(now)
+    return 0
+
+
+def _link(
+    node: Node, ports: list[Port], config: Config, craft: Craft | None, recent: Recent
+) -> Link:
+    """Return the link, with the node's word going to the craft, or to nobody on a relay."""
+
+    def note(happening: Happening, now: Instant) -> None:
+        recent.note(happening, now)
+        if craft is not None:
+            craft.note(happening, now)
+
+    def deliver(delivery: Delivery, now: Instant) -> None:
+        if craft is not None:
+            craft.command(delivery.payload, now)
+        node.release(delivery, now)
+
+    return Link(
+        node,
+        ports,
+        [link.peer_node for link in config.node.links],
+        stored=(lambda _: None) if craft is None else craft.outbox.stored,
+        refused=(lambda _, __: None) if craft is None else craft.outbox.refused,
+        deliver=deliver,
+        note=note,
+    )
+
+
+def _craft(
+    mission: Mission,
+    payload_settings: PayloadSettings,
+    node: Node,
+    now: Instant,
+    stack: contextlib.ExitStack,
+) -> Craft:
+    """Build the board's own side: journal, workers, sensors, payload."""
+    config, state = mission.config, payload_settings.state
+    try:
+        boot = count_boot(state)
+        recorder = stack.enter_context(contextlib.closing(Recorder(state)))
+        archive = FrameArchive(state / "frames", quota_bytes=payload_settings.archive_bytes)
+    except OSError as error:
+        raise SettingsError(
+            f"payload.state {state}: {error.strerror}; give a folder that can be written"
+        ) from error
+    cards, happenings = _cards(config)
+    files = tuple(ModelFile(card.name, folder, card.digest) for card, folder in cards.values())
+    supervisor = stack.enter_context(contextlib.closing(Supervisor(config.worker, files, now)))
+    send = _sender(node, payload_settings)
+    outbox = Outbox(
+        supervisor,
+        send,
+        config_digest=mission.digest[:DIGEST_PREFIX_BYTES],
+        done=recorder.done,
+    )
+    instruments = [
+        _instrument(s, cards, now, stack, first=recorder.past.next_frames.get(s.name, 0))
+        for s in config.sensors
+    ]
+    payload = Payload(
+        instruments,
+        node=config.node.node_number,
+        boot=boot,
+        decisions=config.decisions,
+        asker=supervisor,
+        outbox=outbox,
+        recorder=recorder,
+        archive=archive,
+    )
+    craft = Craft(
+        payload=payload,
+        outbox=outbox,
+        supervisor=supervisor,
+        recorder=recorder,
+        events=EventLog(),
+        commands=DoneCommands(state),
+        state=state,
+        rhythm=Rhythm(
+            round(payload_settings.health_interval_s * 1e9),
+            round(payload_settings.events_interval_s * 1e9),
+        ),
+        link_figures=lambda at: link_figures(node, at),
+    )
+    craft.note(Event.BOOTED(boot=boot, version=VERSION), now)
+    if recorder.past.problem:
+        craft.note(Event.JOURNAL_RECOVERED(what=recorder.past.problem), now)
+    if not now.dtn_ms:
+        craft.note(Event.CLOCK_UNKNOWN(), now)
+    for happening in happenings:
+        craft.note(happening, now)
+    stamps = tuple(
+        ModelStamp(card.name, task, card.version, card.digest) for task, (card, _) in cards.items()
+    )
+    policies = {i.task: i.policy for i in instruments if i.policy is not None}
+    record = Boot(
+        node=config.node.node_number,
+        boot=boot,
+        now=now,
+        software=VERSION,
+        config_digest=mission.digest,
+        step=recorder.past.next_step,
+        models=stamps,
+        policies=(
+            ("decisions", policy_integers(config.decisions)),
+            *((task, policy_integers(policy)) for task, policy in policies.items()),
+        ),
+    )
+    craft.begin(record.encode(), now)
+    return craft
+
+
+def _cards(config: Config) -> tuple[dict[str, tuple[Card, Path]], list[Happening]]:
+    """Return the card and folder of each task that a sensor needs, and what could not be read."""
+    folders = {model.task: model.folder for model in config.models}
+    kinds = {sensor.kind for sensor in config.sensors}
+    cards, happenings = {}, []
+    for task in TASKS.values():
+        if not task.has_model or task.kind not in kinds:
+            continue
+        folder = folders.get(task.name) or packaged_model(task.name)
+        try:
+            cards[task.name] = (read_card(folder), folder)
+        except CardError as error:
+            happenings.append(Event.MODEL_REFUSED(model=task.name, what=str(error)))
+    return cards, happenings
+
+
+def packaged_model(task: str) -> Path:
+    """Return the folder of the model that comes with the package."""
+    spec = importlib.util.find_spec("models")
+    places = () if spec is None else tuple(spec.submodule_search_locations or ())
+    return Path(places[0] if places else "models") / task
+
+
+def _instrument(
+    settings: SensorSettings,
+    cards: dict[str, tuple[Card, Path]],
+    now: Instant,
+    stack: contextlib.ExitStack,
+    *,
+    first: int,
+) -> Instrument:
+    """Return a sensor with the task of its kind."""
+    sensor = stack.enter_context(contextlib.closing(open_sensor(settings, now, first=first)))
+    task = next(task for task in TASKS.values() if task.kind is settings.kind)
+    if not task.has_model:
+        return Instrument(sensor, task.name, "", b"", XrayPolicy())
+    if task.name not in cards:
+        return Instrument(sensor, task.name, "", b"", None)
+    card, _ = cards[task.name]
+    return Instrument(sensor, task.name, card.name, card.digest, card.policy_as(task.policy))
+
+
+def _sender(node: Node, settings: PayloadSettings) -> Callable[[bytes, int, Instant], int]:
+    destinations = [
+        ipn(settings.destination_node, FIRST_PRIORITY_SERVICE + priority) for priority in range(4)
+    ]
+
+    def send(payload: bytes, priority: int, now: Instant) -> int:
+        return node.send(
+            payload,
+            destination=destinations[priority],
+            priority=priority,
+            lifetime_ms=settings.lifetime_s * 1000,
+            now=now,
+        )
+
+    return send
+
+
+def _ordered(config: Config) -> list[PortSettings]:
+    """Return the ports in the order of the node's links, whose index the datagrams carry."""
+    ports = {port.peer_node: port for port in config.ports}
+    return [ports[link.peer_node] for link in config.node.links]
+
+
+def _port(settings: PortSettings) -> Port:
+    port: Port
+    if settings.udp is not None:
+        port = UdpPort(settings.udp.bind, settings.udp.remote)
+    else:
+        assert settings.serial is not None
+        port = SerialPort(settings.serial.device, settings.serial.baud)
+    return port if settings.channel is None else ChannelPort(port, settings.channel)
