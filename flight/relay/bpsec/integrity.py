@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from flight.relay.bpsec.crypto import has_crypto, unwrap_key, wrap_key
 from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, without_crc
@@ -84,29 +85,46 @@ def check_integrity(
     A signature whose scope lacks a flag of ``least_scope`` does not hold.
     """
     try:
-        content = read_security_block(block.data)
-        if content.context != BIB_HMAC_SHA2 or target not in content.targets:
-            return Reason.UNKNOWN_SECURITY
-        parameters = dict(content.parameters)
-        variant = _uint(parameters.get(_VARIANT), default=Sha.SHA384)
-        scope = _uint(parameters.get(_SCOPE), default=FULL_SCOPE)
-        results = dict(content.results[content.targets.index(target)])
-        if variant not in _DIGESTS or _HMAC not in results:
-            return Reason.UNKNOWN_SECURITY
-        if _WRAPPED_KEY in parameters:
-            if not has_crypto():
-                return Reason.UNKNOWN_SECURITY
-            key = unwrap_key(key, read_bytes(parameters[_WRAPPED_KEY], 0)[0])
-        claimed, _ = read_bytes(results[_HMAC], 0)
+        claim = _read_claim(block, target, key)
     except WireError:
         return Reason.FAILED_SECURITY
-    if scope & least_scope != least_scope:
+    if claim is None:
+        return Reason.UNKNOWN_SECURITY
+    if claim.scope & least_scope != least_scope:
         return Reason.FAILED_SECURITY
-    for covered in _signed_bytes(bundle, target, block, scope):
-        signature = hmac.digest(key, covered, _DIGESTS[Sha(variant)])
-        if hmac.compare_digest(signature, claimed):
+    for covered in _signed_bytes(bundle, target, block, claim.scope):
+        signature = hmac.digest(claim.key, covered, _DIGESTS[claim.variant])
+        if hmac.compare_digest(signature, claim.signature):
             return None
     return Reason.FAILED_SECURITY
+
+
+class _Claim(NamedTuple):
+    """What an integrity block says of one target."""
+
+    key: bytes
+    variant: Sha
+    scope: int
+    signature: bytes
+
+
+def _read_claim(block: CanonicalBlock, target: int, key: bytes) -> _Claim | None:
+    """Return a signature and its parameters; None: they ask for what this node cannot do."""
+    content = read_security_block(block.data)
+    if content.context != BIB_HMAC_SHA2 or target not in content.targets:
+        return None
+    parameters = dict(content.parameters)
+    variant = _uint(parameters.get(_VARIANT), default=Sha.SHA384)
+    scope = _uint(parameters.get(_SCOPE), default=FULL_SCOPE)
+    results = dict(content.results[content.targets.index(target)])
+    if variant not in _DIGESTS or _HMAC not in results:
+        return None
+    if _WRAPPED_KEY in parameters:
+        if not has_crypto():
+            return None
+        key = unwrap_key(key, read_bytes(parameters[_WRAPPED_KEY], 0)[0])
+    signature, _ = read_bytes(results[_HMAC], 0)
+    return _Claim(key, Sha(variant), scope, signature)
 
 
 def _signed_bytes(
