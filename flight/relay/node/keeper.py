@@ -1,0 +1,122 @@
+"""The node's side of the store: what it asked for and why, and the bytes it has at hand."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from flight.instant import Instant
+from flight.relay.bundle import Bundle, remaining_ms
+from flight.relay.bundle.forward import MAX_LIFETIME_MS
+from flight.relay.node.labels import identity_of, label_of
+from flight.relay.store import Store
+from flight.relay.store.values import Delete, Fetch, Fetched, Missing, Put, Reason, Result, Scrub
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Why a bundle was put: what to do once it is durable."""
+
+    bundle: Bundle
+    data: bytes
+    since: Instant
+    ticket: int = 0
+    """Of the node's caller, for bundles that it sent; 0: nobody waits for it."""
+    block: int = 0
+    """The received block that it came in; 0: made here."""
+
+
+class Keeper:
+    """Submits operations and remembers the wish behind each; holds a bounded cache of bytes."""
+
+    def __init__(self, store: Store, *, cache_bytes: int, fetch_limit: int) -> None:
+        """Use a store; nothing else may take its results."""
+        self.store = store
+        self._cache_bytes = cache_bytes
+        self._fetch_limit = fetch_limit
+        self._cache: dict[int, bytes] = {}
+        self._cached = 0
+        self._wishes: dict[int, Wish] = {}
+        self._fetching: set[int] = set()
+        self._owed: deque[Delete] = deque()
+
+    def put(self, wish: Wish, *, priority: int, now: Instant, clears: tuple[int, ...] = ()) -> bool:
+        """Ask for a bundle to be kept; False: too much is waiting already."""
+        bundle = wish.bundle
+        primary = bundle.primary
+        lifetime_ms = min(primary.lifetime_ms, MAX_LIFETIME_MS)
+        is_ours = not wish.block
+        ticket = self.store.submit(
+            Put(
+                data=wish.data,
+                identity=identity_of(bundle.id),
+                label=label_of(bundle, is_ours=is_ours),
+                priority=priority,
+                expires_dtn_ms=primary.created_ms + lifetime_ms if primary.created_ms else 0,
+                left_ms=remaining_ms(bundle, resident_ms=0, now=now),
+                received=not is_ours,
+                created=primary.sequence if is_ours else 0,
+                clears=clears,
+            )
+        )
+        if ticket is None:
+            return False
+        self._wishes[ticket] = wish
+        return True
+
+    def delete(self, sequences: tuple[int, ...], reason: Reason) -> None:
+        """Let bundles go, now or as soon as the store's queue has room."""
+        for sequence in sequences:
+            self._forget(sequence)
+        self._owed.append(Delete(sequences, reason))
+        self._pay()
+
+    def scrub(self, count: int) -> None:
+        """Let the store check some entries, unless it is busy."""
+        self.store.submit(Scrub(count))
+
+    def data(self, sequence: int) -> bytes | None:
+        """Return a bundle's bytes if they are at hand; otherwise ask for them."""
+        data = self._cache.get(sequence)
+        if data is None:
+            self.want(sequence)
+        return data
+
+    def want(self, sequence: int) -> None:
+        """Ask for a bundle's bytes, unless they are here, on their way, or too many are."""
+        if sequence in self._cache or sequence in self._fetching:
+            return
+        if len(self._fetching) < self._fetch_limit and self.store.submit(Fetch(sequence)):
+            self._fetching.add(sequence)
+
+    def let_go(self, sequence: int) -> None:
+        """Drop the bytes at hand; the store still has them."""
+        self._forget(sequence)
+
+    def wish(self, ticket: int) -> Wish | None:
+        """Return, and forget, the wish behind a put."""
+        return self._wishes.pop(ticket, None)
+
+    def take_done(self) -> tuple[Result, ...]:
+        """Return the store's results so far; bytes that were asked for are at hand by then."""
+        results = self.store.take_done()
+        for result in results:
+            if isinstance(result, Fetched):
+                self._fetching.discard(result.sequence)
+                self.hold(result.sequence, result.data, asked=True)
+            elif isinstance(result, Missing):
+                self._fetching.discard(result.sequence)
+        self._pay()
+        return results
+
+    def hold(self, sequence: int, data: bytes, *, asked: bool = False) -> None:
+        """Keep bytes at hand if there is room; what was asked for always finds room."""
+        if asked or self._cached + len(data) <= self._cache_bytes:
+            self._forget(sequence)
+            self._cache[sequence] = data
+            self._cached += len(data)
+
+    def _forget(self, sequence: int) -> None:
+        self._cached -= len(self._cache.pop(sequence, b""))
+
+    def _pay(self) -> None:
+        while self._owed and self.store.submit(self._owed[0]) is not None:
+            self._owed.popleft()

@@ -1,0 +1,74 @@
+"""What the store keeps of a bundle in its own terms: its identity, its way, its priority."""
+
+import struct
+from dataclasses import dataclass
+
+from flight.relay.bundle import BlockType, Bundle, BundleFlag, BundleId
+from flight.relay.cbor import encode_uint, read_uint
+from flight.relay.endpoint import EndpointId, Scheme, encode_endpoint, read_endpoint
+
+FIRST_PRIORITY_SERVICE = 64
+"""Services 64 to 67 of a destination mean priority 0 to 3, so that no private block is needed."""
+
+DEFAULT_PRIORITY = 1
+
+_NUMBERS = struct.Struct(">QQQQ")
+_PLAIN = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What routing and reporting need to know without reading the bundle."""
+
+    destination: EndpointId
+    report_to: EndpointId
+    flags: int
+    """BundleFlag bits."""
+    is_plain: bool
+    """Made here, with no block that changes with time: it leaves as it is."""
+
+
+def priority_of(destination: EndpointId) -> int:
+    """Return the priority that a destination's service means, 0 to 3."""
+    priority = destination.service - FIRST_PRIORITY_SERVICE
+    is_marked = destination.scheme == Scheme.IPN and 0 <= priority <= 3
+    return priority if is_marked else DEFAULT_PRIORITY
+
+
+def label_of(bundle: Bundle, *, is_ours: bool) -> bytes:
+    """Return a bundle's label for the store."""
+    primary = bundle.primary
+    plain = is_ours and bundle.block(BlockType.BUNDLE_AGE) is None
+    reports = bundle.reports_wanted
+    flags = primary.flags & (BundleFlag.IS_FRAGMENT | BundleFlag.ADMINISTRATIVE)
+    bits = reports | flags | primary.flags & BundleFlag.STATUS_TIME | (_PLAIN if plain else 0)
+    return (
+        encode_uint(bits)
+        + encode_endpoint(primary.destination)
+        + (encode_endpoint(primary.report_to) if reports else b"")
+    )
+
+
+def read_label(label: bytes) -> Label:
+    """Return what label_of wrote; the store's CRC has vouched for it."""
+    bits, at = read_uint(label, 0)
+    destination, at = read_endpoint(label, at)
+    report_to = read_endpoint(label, at)[0] if at < len(label) else destination
+    return Label(destination, report_to, bits & ~_PLAIN, bool(bits & _PLAIN))
+
+
+def identity_of(bundle_id: BundleId) -> bytes:
+    """Return a bundle's identity for the store."""
+    numbers = _NUMBERS.pack(
+        bundle_id.created_ms,
+        bundle_id.sequence,
+        bundle_id.fragment_offset,
+        bundle_id.fragment_length,
+    )
+    return encode_endpoint(bundle_id.source) + numbers
+
+
+def read_identity(identity: bytes) -> BundleId:
+    """Return what identity_of wrote; the store's CRC has vouched for it."""
+    source, at = read_endpoint(identity, 0)
+    return BundleId(source, *_NUMBERS.unpack_from(identity, at))

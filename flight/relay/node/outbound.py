@@ -1,0 +1,153 @@
+"""From the queues to the links: routes, blocks, and what became of them."""
+
+from dataclasses import dataclass, field
+
+from flight.instant import Instant
+from flight.relay.bundle import Reason as BundleReason
+from flight.relay.bundle import encode_bundle, forwarded_bundle, read_bundle
+from flight.relay.endpoint import ipn
+from flight.relay.node.keeper import Keeper
+from flight.relay.node.queues import Held, Queues, Stage, is_past
+from flight.relay.node.span import Span
+from flight.relay.routing import Route, Router
+from flight.relay.settings import NodeSettings
+from flight.relay.store.values import Reason
+
+_ANY_TIME_MS = 1 << 62
+
+
+@dataclass(slots=True)
+class Outbound:
+    """Feeds each open link with the most urgent bundles whose way leads over it."""
+
+    settings: NodeSettings
+    spans: list[Span]
+    router: Router
+    queues: Queues
+    keeper: Keeper
+    _given_up: list[tuple[Held, Reason]] = field(default_factory=list)
+    _key: int = 0
+    _routes: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+
+    def forget_routes(self) -> None:
+        """Look for every way anew: the plan or the time has changed."""
+        self._routes.clear()
+
+    def link_to(self, node: int, now: Instant) -> int | None:
+        """Return the link on the way to a node; None: the plan has no way."""
+        link, valid_ms = self._routes.get(node, (None, -1))
+        if valid_ms < now.dtn_ms or node not in self._routes:
+            link, valid_ms = self._find(node, now)
+            self._routes[node] = (link, valid_ms)
+        return link
+
+    def pump(self, link: int, now: Instant) -> None:
+        """Hand bundles to a link's engine for as long as it has room."""
+        span = self.spans[link]
+        if not span.is_open:
+            return
+        nodes = tuple(n for n in self.queues.destinations() if self.link_to(n, now) == link)
+        while (held := self.queues.first(nodes)) is not None:
+            if not span.engine.has_room(held.entry.priority):
+                return
+            data = self.keeper.data(held.entry.sequence)
+            if data is None:
+                for sequence in self.queues.ahead(nodes, self.settings.fetch_limit // 2):
+                    self.keeper.want(sequence)
+                return
+            self._send(span, held, data, now)
+
+    def delivered(self, link: int, key: int) -> list[Held]:
+        """Return the bundles of a block that the peer has accepted."""
+        sequences = self.spans[link].blocks.pop(key, ())
+        return [self.queues.held[number] for number in sequences if number in self.queues.held]
+
+    def failed(self, link: int, key: int, now: Instant) -> None:
+        """Put a failed block's bundles back: at rest while the link is open, else in line."""
+        span = self.spans[link]
+        for sequence in span.blocks.pop(key, ()):
+            held = self.queues.held.get(sequence)
+            if held is None:
+                continue
+            held.attempts += 1
+            if is_past(held, now):
+                self._given_up.append((held, Reason.EXPIRED))
+            elif span.is_open:
+                wait_s = self.settings.retry_s << min(held.attempts - 1, 20)
+                wait_s = min(wait_s, self.settings.retry_max_s)
+                self.queues.rest(held, now.mono_ns + wait_s * 1_000_000_000)
+            else:
+                self.queues.queue(held)
+
+    def take_given_up(self) -> list[tuple[Held, Reason]]:
+        """Return, and forget, the bundles that must not be sent, and why."""
+        given_up, self._given_up = self._given_up, []
+        return given_up
+
+    def recall(self, link: int, now: Instant, sequence: int | None = None) -> None:
+        """Take blocks back from a link: those with one bundle, or all. BlockFailed follows."""
+        span = self.spans[link]
+        for key, sequences in list(span.blocks.items()):
+            if sequence is None or sequence in sequences:
+                span.engine.cancel_block(key, now)
+
+    def _send(self, span: Span, held: Held, data: bytes, now: Instant) -> None:
+        leaving = self._leaving(span, held, data, now)
+        if leaving is None:
+            return
+        sequences = [held.entry.sequence]
+        held.stage = Stage.SENDING
+        block = leaving
+        # Aggregation is for peers that take it (ION, uD3TN): small bundles share a session.
+        while len(block) < span.settings.ltp.aggregate_bytes:
+            other = self.queues.first((held.label.destination.node,))
+            if other is None or other.entry.priority != held.entry.priority:
+                break
+            if len(block) + other.entry.length > span.settings.ltp.aggregate_bytes:
+                break
+            more = self.keeper.data(other.entry.sequence)
+            more = None if more is None else self._leaving(span, other, more, now)
+            if more is None:
+                break
+            other.stage = Stage.SENDING
+            sequences.append(other.entry.sequence)
+            block += more
+        self._key += 1
+        span.blocks[self._key] = tuple(sequences)
+        for sequence in sequences:
+            self.keeper.let_go(sequence)
+        if not span.engine.send_block(block, key=self._key, priority=held.entry.priority, now=now):
+            raise AssertionError("the engine had room a moment ago")
+
+    def _leaving(self, span: Span, held: Held, data: bytes, now: Instant) -> bytes | None:
+        """Return a bundle as it leaves, or None after giving it up."""
+        if is_past(held, now):
+            self._give_up(held, Reason.EXPIRED)
+            return None
+        if held.label.is_plain:
+            return data
+        is_ours = not held.entry.received
+        names_us = span.settings.names_previous_node and not is_ours
+        leaving = forwarded_bundle(
+            read_bundle(data),
+            node=ipn(self.settings.node_number, 0) if names_us else None,
+            resident_ms=(now.mono_ns - held.since.mono_ns) // 1_000_000,
+        )
+        if isinstance(leaving, BundleReason):
+            self._give_up(held, Reason.HOP_LIMIT)
+            return None
+        return encode_bundle(leaving)
+
+    def _give_up(self, held: Held, reason: Reason) -> None:
+        held.stage = Stage.RESTING
+        self._given_up.append((held, reason))
+
+    def _find(self, node: int, now: Instant) -> tuple[int | None, int]:
+        route = self.router.find_route(
+            node, size_bytes=0, priority=0, deadline_ms=_ANY_TIME_MS, now=now
+        )
+        if not isinstance(route, Route) or not route.contacts:
+            return None, _ANY_TIME_MS
+        peers = [span.settings.peer_node for span in self.spans]
+        link = peers.index(route.next_node) if route.next_node in peers else None
+        return link, min(contact.end_ms for contact in route.contacts) - 1 if now.dtn_ms else 0

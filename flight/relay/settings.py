@@ -1,0 +1,128 @@
+"""Settings of store, links and node: every limit has a name here, and a unit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flight.relay.ltp.settings import LtpSettings
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How much the store may hold, and how it writes."""
+
+    directory: Path
+    """Where database, segment files, high-water mark and quarantine live. One process owns it."""
+
+    quota_bytes: int = 256 << 20
+    """Bundle bytes kept at most, in rows and segment files together."""
+
+    received_quota_bytes: int = 192 << 20
+    """Of quota_bytes, what bundles received from peers may take; the rest is ours alone."""
+
+    reserve_bytes: int = 4 << 20
+    """A ballast file, given back when the file system is full, so that eviction can commit."""
+
+    max_entries: int = 200_000
+    """Bundles, tombstones and remembered identities at most, whatever their size."""
+
+    seen_limit: int = 20_000
+    """Identities of received bundles remembered after the bundle has gone; the oldest go first."""
+
+    tombstone_limit: int = 1_000
+    """Tombstones kept until they are sent; beyond it losses are only counted."""
+
+    blob_bytes: int = 3_584
+    """Bundles of this size and more go to segment files. Below it a row fits one page of the
+    database: it can then be found in a damaged file, and larger ones would be written twice."""
+
+    segment_bytes: int = 8 << 20
+    """Size of one segment file; also the largest bundle that the store takes."""
+
+    wal_bytes: int = 2 << 20
+    """The write-ahead log is extended to this size at once and checkpointed when half full."""
+
+    batch_limit: int = 64
+    """Operations in one transaction at most."""
+
+    queue_limit: int = 4_096
+    """Operations waiting for the writer at most; submit refuses beyond it."""
+
+    quarantine_limit: int = 4
+    """Damaged files kept for inspection at most; the oldest are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """One neighbour and the LTP span to it."""
+
+    peer_node: int
+    """Node number of the neighbour, as the contact plan names it."""
+
+    ltp: LtpSettings
+    """Engines, segment size and limits of the span."""
+
+    rate_without_clock_bytes_s: int = 0
+    """While the time is unknown the contact plan says nothing: then the link counts as open at
+    this rate, or as closed when it is 0."""
+
+    one_way_without_clock_ms: int = 0
+    """Light time reckoned with while the time is unknown."""
+
+    names_previous_node: bool = True
+    """Whether forwarded bundles carry a previous node block (RFC 9171 section 4.4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """One DTN node: its number, its links, what it delivers, and the limits of its queues."""
+
+    node_number: int
+    """Of its endpoints ipn:NODE_NUMBER.SERVICE."""
+
+    links: tuple[LinkSettings, ...] = ()
+    """The neighbours; datagrams carry the index of theirs."""
+
+    services: tuple[int, ...] = (64, 65, 66, 67)
+    """Service numbers delivered here; bundles for others of this node are given up."""
+
+    source_service: int = 1
+    """The service that bundles made here come from, unless send says another."""
+
+    echo_service: int = 2047
+    """Bundles for it are sent back to where they came from; 0: no such service."""
+
+    hop_limit: int = 16
+    """Nodes that a bundle made here may pass; 0: no hop count block."""
+
+    report_lifetime_s: int = 86_400
+    """Lifetime of status reports and tombstones."""
+
+    tombstones_to: str = ""
+    """Endpoint that is told which bundles this node gave up, such as ``ipn:3.68``; empty: none."""
+
+    cache_bytes: int = 16 << 20
+    """Bundles kept in memory besides the store, so that most are never read back."""
+
+    fetch_limit: int = 64
+    """Bundles being read from the store at one time."""
+
+    inbound_limit: int = 1_024
+    """Received blocks waiting for their commit; beyond it blocks are refused and come again."""
+
+    delivery_limit: int = 256
+    """Deliveries handed out and not yet released; the others wait in the store."""
+
+    report_limit: int = 256
+    """Status reports, echoes and tombstone bundles waiting to leave; beyond it none are made."""
+
+    retry_s: int = 5
+    """How long a bundle whose block failed waits before it is sent again; doubles each time."""
+
+    retry_max_s: int = 3_600
+    """The longest such wait."""
+
+    scrub_interval_s: int = 60
+    """How often some entries of the store are read and checked; 0: never."""
+
+    scrub_entries: int = 64
+    """How many each time."""

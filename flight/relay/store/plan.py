@@ -1,0 +1,186 @@
+"""One transaction, worked out before anything is written.
+
+The catalogue is changed while planning; if the transaction then fails, the medium loads itself
+anew, so that the catalogue always says what is on the medium.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from flight.relay.settings import StoreSettings
+from flight.relay.store.catalogue import Catalogue
+from flight.relay.store.records import TOMBSTONE_ITEMS, pack_tombstone
+from flight.relay.store.values import (
+    UNSOLICITED,
+    Buried,
+    Delete,
+    Deleted,
+    Duplicate,
+    Entry,
+    Extent,
+    Kind,
+    Put,
+    Reason,
+    Refused,
+    Result,
+    Stored,
+)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The rows that one transaction writes, takes away and puts in place of others."""
+
+    catalogue: Catalogue
+    settings: StoreSettings
+    allocate: Callable[[int], Extent | None]
+    """Returns a place for a blob, or None: it goes into its row."""
+    sequence: int
+    """The last one given out."""
+    created: int
+    inserts: dict[int, tuple[Entry, bytes]] = field(default_factory=dict)
+    updates: dict[int, Entry] = field(default_factory=dict)
+    deletes: set[int] = field(default_factory=set)
+    freed: list[Extent] = field(default_factory=list)
+    evicted: int = 0
+    uncounted: int = 0
+
+    def put(self, ticket: int, put: Put) -> list[Result]:
+        """Plan for one bundle to be kept, and for others to go if there is no room."""
+        if put.received and put.identity in self.catalogue.identities:
+            return [Duplicate(ticket)]
+        victims = self.catalogue.victims(
+            len(put.data), priority=put.priority, received=put.received
+        )
+        if victims is None:
+            return [Refused(ticket)]
+        results: list[Result] = list(self.bury(victims, Reason.EVICTED)) if victims else []
+        self.evicted += len(victims)
+        for sequence in put.clears:
+            self._drop(sequence)
+        large = len(put.data) >= self.settings.blob_bytes
+        entry = Entry(
+            sequence=self._next(),
+            kind=Kind.BUNDLE,
+            received=put.received,
+            priority=put.priority,
+            identity=put.identity,
+            label=put.label,
+            length=len(put.data),
+            expires_dtn_ms=put.expires_dtn_ms,
+            left_ms=put.left_ms,
+            extent=self.allocate(len(put.data)) if large else None,
+        )
+        self._insert(entry, put.data)
+        self.created = max(self.created, put.created)
+        results.append(Stored(ticket, entry))
+        return results
+
+    def delete(self, ticket: int, delete: Delete) -> list[Result]:
+        """Plan for entries to go; those that have gone already are passed over."""
+        results: list[Result] = []
+        if delete.reason == Reason.DONE:
+            for sequence in delete.sequences:
+                self._drop(sequence)
+        else:
+            found = (self.catalogue.entries.get(sequence) for sequence in delete.sequences)
+            present = [e for e in found if e is not None and e.kind == Kind.BUNDLE]
+            results.extend(self.bury(present, delete.reason))
+        results.append(Deleted(ticket))
+        return results
+
+    def bury(self, entries: list[Entry], reason: Reason) -> list[Buried]:
+        """Plan for bundles to go, and for tombstones that name them."""
+        results = []
+        for at in range(0, len(entries), TOMBSTONE_ITEMS):
+            group = tuple(entries[at : at + TOMBSTONE_ITEMS])
+            for entry in group:
+                self._drop(entry.sequence)
+            tombstone = self._tombstone(reason, group)
+            numbers = tuple(entry.sequence for entry in group)
+            results.append(Buried(UNSOLICITED, numbers, reason, tombstone))
+        return results
+
+    def forget(self, entries: list[Entry]) -> None:
+        """Plan for entries that are no bundles to go."""
+        for entry in entries:
+            self._drop(entry.sequence)
+
+    def finish(self) -> bool:
+        """Make sure that the last row carries the ledger; False: there is nothing to write."""
+        if not (self.inserts or self.updates or self.deletes):
+            return False
+        for sequence in self.catalogue.numbers(Kind.LEDGER):
+            if sequence not in self.inserts:
+                self._drop(sequence)
+        if not self.inserts:
+            self.stamp()
+        return True
+
+    def stamp(self) -> None:
+        """Plan a row that brings nothing but the ledger."""
+        self._insert(_bare(self._next(), Kind.LEDGER, priority=0), b"")
+
+    def _next(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    def _insert(self, entry: Entry, data: bytes) -> None:
+        self.inserts[entry.sequence] = (entry, data)
+        self.catalogue.add(entry)
+
+    def _tombstone(self, reason: Reason, group: tuple[Entry, ...]) -> Entry | None:
+        if self.catalogue.count(Kind.TOMBSTONE) >= self.settings.tombstone_limit:
+            self.uncounted += len(group)
+            return None
+        data = pack_tombstone(reason, group)
+        entry = replace(_bare(self._next(), Kind.TOMBSTONE, priority=0), length=len(data))
+        self._insert(entry, data)
+        return entry
+
+    def _drop(self, sequence: int) -> None:
+        entry = self.catalogue.entries.get(sequence)
+        if entry is None:
+            return
+        if entry.extent is not None:
+            self.freed.append(entry.extent)
+        if entry.kind == Kind.BUNDLE and entry.received:
+            self._keep_identity(entry)
+            return
+        self.catalogue.remove(entry)
+        self._erase(sequence)
+
+    def _keep_identity(self, entry: Entry) -> None:
+        stub = replace(
+            _bare(entry.sequence, Kind.SEEN, entry.priority),
+            received=True,
+            identity=entry.identity,
+        )
+        self.catalogue.replace(stub)
+        if entry.sequence in self.inserts:
+            self.inserts[entry.sequence] = (stub, b"")
+        else:
+            self.updates[entry.sequence] = stub
+        if self.catalogue.count(Kind.SEEN) > self.settings.seen_limit:
+            oldest = self.catalogue.oldest(Kind.SEEN)
+            self.catalogue.remove(oldest)
+            self._erase(oldest.sequence)
+
+    def _erase(self, sequence: int) -> None:
+        self.updates.pop(sequence, None)
+        if self.inserts.pop(sequence, None) is None:
+            self.deletes.add(sequence)
+
+
+def _bare(sequence: int, kind: Kind, priority: int) -> Entry:
+    return Entry(
+        sequence=sequence,
+        kind=kind,
+        received=False,
+        priority=priority,
+        identity=b"",
+        label=b"",
+        length=0,
+        expires_dtn_ms=0,
+        left_ms=0,
+    )
