@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 LAST_WORDS_BYTES = 4096
 """How much of what a child wrote to its standard error is read when it ends."""
+_ENDING_WAIT_S = 0.05
 _CLOSE_WAIT_S = 2.0
 
 
@@ -86,6 +87,18 @@ class Child:
     def exit_code(self) -> int | None:
         """Return the exit code, negative for a signal, or None while it runs; reaps it."""
         return self._process.poll()
+
+    def ending(self) -> str:
+        """Return how it ended, for people; ask when its output has ended.
+
+        The kernel closes a dying process's pipes a moment before it tells the exit code.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDING_WAIT_S)
+        code = self._process.returncode
+        if code is None:
+            return "closed its output"
+        return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
     def last_words(self) -> str:
         """Return the last line it wrote to its standard error, for people."""

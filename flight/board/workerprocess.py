@@ -165,15 +165,9 @@ class WorkerProcess:
             raise WorkerLostError(self._last_words())
 
     def _last_words(self) -> str:
-        code = self._child.exit_code()
-        words = self._child.last_words()
-        how = "closed its pipe" if code is None else _ending(code)
+        how, words = self._child.ending(), self._child.last_words()
         chatter = words.startswith("INFO:")  # the runtime tells of its delegates
         return how if chatter or not words else f"{how}: {words}"
-
-
-def _ending(code: int) -> str:
-    return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def _environment() -> dict[str, str]:

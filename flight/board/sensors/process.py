@@ -104,13 +104,11 @@ class ProcessSensor:
             return (Event.FRAME_REFUSED(sensor=self.name, what=str(error)),)
 
     def _ended(self, child: Child, now: Instant) -> tuple[Delivery, ...]:
-        code = child.exit_code()
-        if code == 0 and self._stream.empty:
+        how, words = child.ending(), child.last_words()
+        if child.exit_code() == 0 and self._stream.empty:
             self.close()
             return (Event.SENSOR_DONE(sensor=self.name, frames=self._number),)
-        how = "closed its output" if code is None else f"ended with exit code {code}"
         cut = "" if self._stream.empty else ", a frame was cut short"
-        words = child.last_words()
         return self._restart(now, f"the program {how}{cut}" + (f": {words}" if words else ""))
 
     def _restart(self, now: Instant, why: str) -> tuple[Delivery, ...]:
