@@ -4,53 +4,17 @@ A board has sensors and models; a relay is the same file without them.
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flight.autonomy.decide import DecisionPolicy
-from flight.board.channelport import ChannelSettings
 from flight.board.jobs import WorkerSettings
+from flight.board.portsettings import PortSettings
 from flight.board.sensors.settings import SensorSettings
 from flight.relay.contactfile import read_ion_plan, read_toml_plan
 from flight.relay.contacts import ContactPlan
-from flight.relay.settings import LinkSettings, NodeSettings, StoreSettings
+from flight.relay.settings import NodeSettings, StoreSettings
 from flight.settings import SettingsError, parse_settings, read_text
-
-
-@dataclass(frozen=True, slots=True)
-class UdpSettings:
-    """LTP over UDP."""
-
-    bind: str
-    """Our address, HOST:PORT."""
-    remote: str
-    """The neighbour's address, HOST:PORT."""
-
-
-@dataclass(frozen=True, slots=True)
-class SerialSettings:
-    """LTP over a framed serial line."""
-
-    device: str
-    """Such as "/dev/ttyUSB0"."""
-    baud: int = 115_200
-
-
-@dataclass(frozen=True, slots=True)
-class PortSettings:
-    """The wire of one link."""
-
-    peer_node: int
-    """The neighbour at its other end, as in [[node.links]]."""
-    udp: UdpSettings | None = None
-    serial: SerialSettings | None = None
-    channel: ChannelSettings | None = None
-    """Simulated light time and loss, for demos and tests; leave it out in flight."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        if (self.udp is None) == (self.serial is None):
-            raise ValueError(f"port to node {self.peer_node}: give either udp or serial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +94,6 @@ def read_mission(path: Path, *, reference_ms: int) -> Mission:
     """
     text = read_text(path)
     config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
-    links = tuple(_with_engines(link, config.node.node_number) for link in config.node.links)
-    config = replace(config, node=replace(config.node, links=links))
     plan = read_plan(config.contact_plan, reference_ms=reference_ms)
     return Mission(config, hashlib.sha256(text.encode()).digest(), plan)
 
@@ -151,14 +113,3 @@ def read_plan(path: Path, *, reference_ms: int) -> ContactPlan:
         raise
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from error
-
-
-def _with_engines(link: LinkSettings, node_number: int) -> LinkSettings:
-    """Return the link with engine ids filled in: by custom they are the node numbers."""
-    ltp = link.ltp
-    engines = replace(
-        ltp,
-        engine_id=ltp.engine_id or node_number,
-        peer_engine_id=ltp.peer_engine_id or link.peer_node,
-    )
-    return replace(link, ltp=engines)

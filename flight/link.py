@@ -18,6 +18,7 @@ from flight.relay.node import (
     Stored,
     StoreTrouble,
 )
+from flight.relay.store import Store
 from flight.relay.store.values import Reason
 
 
@@ -27,6 +28,7 @@ class Link:
     def __init__(
         self,
         node: Node,
+        store: Store,
         ports: Sequence[Port],
         peers: Sequence[int],
         *,
@@ -36,6 +38,7 @@ class Link:
         note: Callable[[Happening, Instant], None],
     ) -> None:
         self.node = node
+        self._store = store
         self._ports = ports
         self._peers = peers
         self._stored = stored
@@ -47,7 +50,7 @@ class Link:
     def filenos(self) -> tuple[int, ...]:
         """Return the ports' and the store's descriptors."""
         ports = (port.fileno() for port in self._ports)
-        return (self.node.fileno(), *(fileno for fileno in ports if fileno is not None))
+        return (self._store.fileno(), *(fileno for fileno in ports if fileno is not None))
 
     def next_deadline_ns(self) -> int | None:
         """Return the earliest deadline of node and ports."""

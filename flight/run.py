@@ -11,18 +11,17 @@ from flight.autonomy.tasks import TASKS, policy_integers
 from flight.autonomy.xray import XrayPolicy
 from flight.board.archive import FrameArchive
 from flight.board.card import Card, CardError, read_card
-from flight.board.channelport import ChannelPort
 from flight.board.clock import BoardClock
 from flight.board.jobs import ModelFile
 from flight.board.memo import DoneCommands, count_boot
 from flight.board.notify import notify
-from flight.board.ports import Port, PortError, UdpPort
+from flight.board.ports import Port, PortError
+from flight.board.portsettings import PortSettings, open_port
 from flight.board.recorder import Recorder
 from flight.board.sensors import open_sensor
 from flight.board.sensors.settings import SensorSettings
-from flight.board.serialport import SerialPort
 from flight.board.supervisor import Supervisor
-from flight.config import Config, Mission, PayloadSettings, PortSettings, read_mission
+from flight.config import Config, Mission, PayloadSettings, read_mission
 from flight.craft import Craft, Rhythm
 from flight.eventlog import EventLog
 from flight.instant import Instant
@@ -35,7 +34,7 @@ from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
 from flight.relay.endpoint import ipn
 from flight.relay.node import Delivery, Node
-from flight.relay.store import open_store
+from flight.relay.store import BusyError, Store, open_store
 from flight.settings import SettingsError
 from flight.watch import Recent, Stop, Watch, link_figures
 
@@ -55,16 +54,18 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
     config = mission.config
     with contextlib.ExitStack() as stack:
         try:
-            ports = [stack.enter_context(contextlib.closing(_port(p))) for p in _ordered(config)]
+            ports = [
+                stack.enter_context(contextlib.closing(open_port(p))) for p in _ordered(config)
+            ]
             store = stack.enter_context(contextlib.closing(open_store(config.store)))
-        except (PortError, OSError) as error:
+        except (PortError, BusyError, OSError) as error:
             raise SettingsError(f"{path}: {error}") from error
         node = Node(config.node, store, mission.plan, now, seed=0)
         craft = (
             None if config.payload is None else _craft(mission, config.payload, node, now, stack)
         )
         recent = Recent()
-        link = _link(node, ports, config, craft, recent)
+        link = _link(node, store, ports=ports, config=config, craft=craft, recent=recent)
         manager = os.environ.get("NOTIFY_SOCKET")
         watch = Watch(config.store.directory / "status.json", link, craft, recent, manager)
         members: list[Member] = [link] if craft is None else [craft, link]
@@ -75,11 +76,18 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
             craft.note(Event.STOPPED(steps=craft.payload.steps_made), now)
             craft.flush_events(now)
         watch.write(now)
+        link.close()
     return 0
 
 
 def _link(
-    node: Node, ports: list[Port], config: Config, craft: Craft | None, recent: Recent
+    node: Node,
+    store: Store,
+    *,
+    ports: list[Port],
+    config: Config,
+    craft: Craft | None,
+    recent: Recent,
 ) -> Link:
     """Return the link, with the node's word going to the craft, or to nobody on a relay."""
 
@@ -95,6 +103,7 @@ def _link(
 
     return Link(
         node,
+        store,
         ports,
         [link.peer_node for link in config.node.links],
         stored=(lambda _: None) if craft is None else craft.outbox.stored,
@@ -250,13 +259,3 @@ def _ordered(config: Config) -> list[PortSettings]:
     """Return the ports in the order of the node's links, whose index the datagrams carry."""
     ports = {port.peer_node: port for port in config.ports}
     return [ports[link.peer_node] for link in config.node.links]
-
-
-def _port(settings: PortSettings) -> Port:
-    port: Port
-    if settings.udp is not None:
-        port = UdpPort(settings.udp.bind, settings.udp.remote)
-    else:
-        assert settings.serial is not None
-        port = SerialPort(settings.serial.device, settings.serial.baud)
-    return port if settings.channel is None else ChannelPort(port, settings.channel)

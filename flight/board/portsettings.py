@@ -11,6 +11,8 @@ from flight.board.serialport import SerialPort
 class PortSettings:
     """A line to one peer: UDP or serial, and for a demonstration how bad it is to be."""
 
+    peer_node: int
+    """The neighbour at its other end, as in [[node.links]]."""
     bind: str = ""
     """UDP: where to listen, HOST:PORT."""
     remote: str = ""

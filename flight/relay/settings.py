@@ -1,6 +1,6 @@
 """Settings of store, links and node: every limit has a name here, and a unit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flight.relay.ltp.settings import LtpSettings
@@ -58,7 +58,7 @@ class LinkSettings:
     peer_node: int
     """Node number of the neighbour, as the contact plan names it."""
 
-    ltp: LtpSettings
+    ltp: LtpSettings = field(default_factory=LtpSettings)
     """Engines, segment size and limits of the span."""
 
     rate_without_clock_bytes_s: int = 0

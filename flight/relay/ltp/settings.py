@@ -7,11 +7,12 @@ from dataclasses import dataclass
 class LtpSettings:
     """One span: this engine, the engine across, and the limits of their sessions."""
 
-    engine_id: int
-    """Ours. By custom the node number of our ipn endpoints."""
+    engine_id: int = 0
+    """Ours. In a node 0 stands for its node number, by custom."""
 
-    peer_engine_id: int
-    """Theirs. Segments of sessions between other engines are counted and dropped."""
+    peer_engine_id: int = 0
+    """Theirs; in a node 0 stands for the neighbour's node number. Segments of sessions between
+    other engines are counted and dropped."""
 
     client_service: int = 1
     """Section 3.2.1: 1 is bundles."""

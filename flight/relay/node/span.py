@@ -1,5 +1,7 @@
 """One link of a node: its LTP engine, and the contact plan's word on when it is open."""
 
+from dataclasses import replace
+
 from flight.instant import Instant
 from flight.relay.contacts import Contact, ContactPlan
 from flight.relay.ltp.engine import LtpEngine
@@ -14,7 +16,13 @@ class Span:
     def __init__(self, settings: LinkSettings, node: int, *, seed: int) -> None:
         """Make the engine; it is closed until the first ``follow``."""
         self.settings = settings
-        self.engine = LtpEngine(settings.ltp, seed=seed)
+        ltp = settings.ltp
+        engines = replace(
+            ltp,
+            engine_id=ltp.engine_id or node,
+            peer_engine_id=ltp.peer_engine_id or settings.peer_node,
+        )
+        self.engine = LtpEngine(engines, seed=seed)
         self.is_open = False
         self.blocks: dict[int, tuple[int, ...]] = {}
         """The store's numbers of the bundles in each block under way, by the block's key."""
