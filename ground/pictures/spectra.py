@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator
 from numpy.typing import NDArray
 
 from flight.autonomy.xray import LINES as XRAY_LINES
@@ -58,6 +59,7 @@ def draw_reflectance(
             label=curve.label,
             linestyle=("-", "--", ":")[index // len(LINES) % 3],
         )
+    axes.yaxis.set_major_locator(AutoLocator())
     _grid(axes)
     axes.set_xlabel("wavelength / nm" if known else "band number (wavelengths not received)")
     axes.set_ylabel("reflectance" if unit_counts else "counts")
@@ -81,7 +83,7 @@ def draw_xray(
     shown = np.maximum(counts.astype(np.float64), FLOOR)
     _draw_counts(axes, energy, shown)
     axes.set_ylim(FLOOR, max(float(shown.max(initial=1)), 10.0) * 4)
-    if known and float(energy[-1]) > LINES_END_KEV:
+    if known and float(energy[-1]) > 1.3 * LINES_END_KEV:
         axes.set_xlim(0, LINES_END_KEV)
         _draw_whole(axes, energy, shown)
     if known:
@@ -99,8 +101,8 @@ def _draw_counts(axes: Axes, energy: Values, shown: Values) -> None:
 
 
 def _draw_whole(axes: Axes, energy: Values, shown: Values) -> None:
-    """Put the whole spectrum into the corner under the curve, where no line' end leaves room."""
-    inset = axes.inset_axes((0.58, 0.11, 0.39, 0.32))
+    """Put the whole spectrum into the corner above the last lines."""
+    inset = axes.inset_axes((0.775, 0.72, 0.21, 0.23))
     inset.set_facecolor(PAPER)
     _draw_counts(inset, energy, shown)
     inset.axvspan(0, LINES_END_KEV, color=RULE, alpha=0.5, linewidth=0)

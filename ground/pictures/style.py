@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 PAPER = "#ffffff"
 INK = "#1c2430"
@@ -93,6 +94,8 @@ def _dress(axes: Axes) -> Axes:
     for spine in axes.spines.values():
         spine.set_color(QUIET)
         spine.set_linewidth(0.8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=INK, fontsize=8.5)
     return axes
@@ -103,9 +106,12 @@ def add_legend(figure: Figure, handles: Sequence[Patch | Line2D], *, columns: in
     if handles:
         figure.legend(
             handles=list(handles),
-            loc="lower left",
-            bbox_to_anchor=(_LEFT_IN / WIDTH_IN - 0.012, 0.0),
-            borderaxespad=0.3,
+            loc="upper left",
+            bbox_to_anchor=(
+                _LEFT_IN / WIDTH_IN - 0.012,
+                figure.axes[0].get_position().y0 - _LABEL_IN / figure.get_figheight(),
+            ),
+            borderaxespad=0.0,
             labelspacing=0.45,
             ncols=columns,
             frameon=False,

@@ -15,7 +15,7 @@ import numpy as np
 
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products
-from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, MineralPolicy
+from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, WHITENING_BITS, MineralPolicy
 from flight.autonomy.tasks import Policy, conclude, policy_integers
 from flight.autonomy.terrain import CELLS, TerrainPolicy
 from flight.autonomy.xray import XrayPolicy
@@ -49,9 +49,9 @@ _POLICIES: dict[str, Policy] = {
     "terrain": TerrainPolicy(),
     "mineral": MineralPolicy(
         confidence_permille=tuple(min(1000, 300 + 30 * n) for n in range(MARGIN_ENTRIES)),
-        whitening=tuple(int(v) for v in np.eye(FEATURES, dtype=np.int64).reshape(-1) * 64),
+        whitening=tuple(int(v) << WHITENING_BITS - 2 for v in np.eye(FEATURES).reshape(-1)),
         centres=(0,) * (len(PHASES) * FEATURES),
-        anomaly_threshold=90_000,
+        anomaly_threshold=2_000,
     ),
     "xray": XrayPolicy(),
 }
@@ -206,10 +206,11 @@ def cube(number: int, *, lines: int = 24, samples: int = 20, bands: int = 40) ->
     axis = tuple(range(500_000, 500_000 + 50_000 * bands, 50_000))
     nm = np.array(axis) / 1000
     label = np.clip((np.mgrid[0:lines, 0:samples][1] * 4) // samples, 0, 3)
+    relief = 1 + 0.2 * np.sin(np.mgrid[0:lines, 0:samples][0] / 3)
     slope = 0.06 + 0.00006 * (nm - 500)
     depth = np.array([0.0, 0.1, 0.2, 0.3])[label]
     band = np.exp(-(((nm - 1000) / 120) ** 2))
-    reflectance = slope[:, None, None] * (1 - depth[None] * band[:, None, None])
+    reflectance = relief * slope[:, None, None] * (1 - depth[None] * band[:, None, None])
     strange = (lines // 3, samples // 2)
     reflectance[:, strange[0], strange[1]] += 0.1 * np.exp(-(((nm - 1900) / 60) ** 2))
     counts = reflectance * 20_000 + draw.normal(0, 8, reflectance.shape)
