@@ -6,7 +6,6 @@ from flight.instant import Instant
 from flight.relay.bundle import Bundle, BundleFlag, BundleId, encode_bundle
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.endpoint import EndpointId, parse_endpoint
-from flight.relay.node.deliveries import Whole
 from flight.relay.node.keeper import Keeper, Wish
 from flight.relay.node.labels import Label, priority_of
 from flight.relay.node.maker import Maker
@@ -74,13 +73,13 @@ class Clerk:
             reason=_AS_REPORTED.get(reason, BundleReason.NONE),
         )
 
-    def echo(self, whole: Whole, now: Instant) -> None:
+    def echo(self, bundle: Bundle, now: Instant) -> None:
         """Send a payload back to where it came from."""
-        primary = whole.bundle.primary
-        if primary.source.is_null or whole.bundle.is_administrative:
+        primary = bundle.primary
+        if primary.source.is_null or bundle.is_administrative:
             return
         answer = self.maker.make(
-            whole.bundle.payload,
+            bundle.payload,
             source_service=self.settings.echo_service,
             destination=primary.source,
             lifetime_ms=min(primary.lifetime_ms, self.settings.report_lifetime_s * 1000),

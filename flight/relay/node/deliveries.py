@@ -7,9 +7,8 @@ from flight.instant import Instant
 from flight.relay.bpsec import SecurityPolicy, accept_bundle
 from flight.relay.bundle import Bundle, BundleId, Reassembler, read_bundle, remaining_ms
 from flight.relay.bundle import Reason as BundleReason
-from flight.relay.node.keeper import Keeper
-from flight.relay.node.queues import Held, Queues, is_past
-from flight.relay.settings import NodeSettings
+from flight.relay.node.desk import Desk
+from flight.relay.node.queues import Held, is_past
 from flight.relay.store.values import Reason
 
 
@@ -27,13 +26,10 @@ class Whole:
 class Deliveries:
     """Brings bundles to hand by priority and age, no more at a time than the limit."""
 
-    settings: NodeSettings
-    keeper: Keeper
-    queues: Queues
+    desk: Desk
     security: SecurityPolicy
     outstanding: set[int] = field(default_factory=set)
     """Store numbers that were handed out and not yet released."""
-    _given_up: list[tuple[tuple[int, ...], Reason]] = field(default_factory=list)
     _ready: list[tuple[int, int]] = field(default_factory=list)
     _reassembler: Reassembler = field(default_factory=Reassembler)
     _fragments: dict[BundleId, list[int]] = field(default_factory=dict)
@@ -45,19 +41,19 @@ class Deliveries:
     def take(self, now: Instant) -> list[Whole]:
         """Return what can be handed out now."""
         taken = []
-        while self._ready and len(self.outstanding) < self.settings.delivery_limit:
+        while self._ready and len(self.outstanding) < self.desk.settings.delivery_limit:
             sequence = self._ready[0][1]
-            held = self.queues.held.get(sequence)
+            held = self.desk.queues.held.get(sequence)
             if held is None or is_past(held, now):
                 heappop(self._ready)  # gone, or about to be buried as expired
                 continue
-            data = self.keeper.data(sequence)
+            data = self.desk.keeper.data(sequence)
             if data is None:
-                for _, other in self._ready[: self.settings.fetch_limit // 2]:
-                    self.keeper.want(other)
+                for _, other in self._ready[: self.desk.settings.fetch_limit // 2]:
+                    self.desk.keeper.want(other)
                 break
             heappop(self._ready)
-            self.keeper.let_go(sequence)
+            self.desk.keeper.let_go(sequence)
             self.outstanding.add(sequence)
             whole = self._whole(held, read_bundle(data), now)
             if whole is not None:
@@ -72,11 +68,6 @@ class Deliveries:
     def next_deadline_ns(self) -> int | None:
         """Return when the next set of fragments expires."""
         return self._reassembler.next_deadline_ns()
-
-    def take_given_up(self) -> list[tuple[tuple[int, ...], Reason]]:
-        """Return, and forget, the bundles that turned out unfit, and why."""
-        given_up, self._given_up = self._given_up, []
-        return given_up
 
     def release(self, sequences: tuple[int, ...]) -> None:
         """Make room for others."""
@@ -94,7 +85,7 @@ class Deliveries:
             self.outstanding.update(sequences)
         opened = accept_bundle(bundle, self.security)
         if isinstance(opened, BundleReason):
-            self._given_up.append((sequences, Reason.REFUSED))
+            self.desk.give_up(sequences, Reason.REFUSED)
             self.release(sequences)
             return None
         return Whole(opened, held, sequences)
@@ -117,7 +108,7 @@ class Deliveries:
             lost = BundleId(dropped.source, dropped.created_ms, dropped.sequence)
             numbers = self._fragments.pop(lost, None)
             if numbers:
-                self._given_up.append((tuple(numbers), Reason.EVICTED))
+                self.desk.give_up(tuple(numbers), Reason.EVICTED)
 
 
 def _whole_id(fragment: Bundle) -> BundleId:

@@ -7,10 +7,15 @@ from flight.relay.bpsec import SecurityPolicy, accept_bundle, check_bundle
 from flight.relay.bundle import Bundle, Reason, admit_bundle, encode_bundle, read_bundles
 from flight.relay.endpoint import EndpointId, Scheme
 from flight.relay.errors import WireError
+from flight.relay.ltp.events import BlockReceived
+from flight.relay.ltp.segment import Reason as LtpReason
 from flight.relay.ltp.segment import SessionId
-from flight.relay.node.keeper import Keeper, Wish
+from flight.relay.node.desk import Desk
+from flight.relay.node.keeper import Wish
 from flight.relay.node.labels import priority_of
-from flight.relay.settings import NodeSettings
+from flight.relay.node.span import Span
+from flight.relay.node.values import BlockRefused, BundleRejected
+from flight.relay.status import Status
 
 ADMINISTRATIVE_SERVICE = 0
 
@@ -26,67 +31,86 @@ class Arrival:
     is_refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A bundle that must not be kept."""
-
-    bundle: Bundle
-    reason: Reason
-
-
 @dataclass(slots=True)
 class Inbound:
-    """Takes blocks apart and follows them until their commit."""
+    """Takes blocks apart and follows their bundles until the commit."""
 
-    settings: NodeSettings
-    keeper: Keeper
+    desk: Desk
+    spans: list[Span]
     security: SecurityPolicy
     _block: int = 0
     _arrivals: dict[int, Arrival] = field(default_factory=dict)
 
-    def is_for_here(self, destination: EndpointId) -> bool:
-        """Whether a bundle has reached its node."""
-        return destination.scheme == Scheme.IPN and destination.node == self.settings.node_number
-
-    def take(
-        self, link: int, session: SessionId, block: bytes, now: Instant
-    ) -> tuple[Arrival, list[Rejection]]:
-        """Ask the store for every bundle in a block; return what is awaited, what is rejected.
-
-        Raises:
-            WireError: the block holds anything but whole, sound bundles.
-        """
-        bundles = read_bundles(block)
-        arrival = Arrival(link, session, 0)
-        rejected: list[Rejection] = []
-        if len(self._arrivals) >= self.settings.inbound_limit:
-            arrival.is_refused = True
-            return arrival, rejected
+    def take(self, link: int, event: BlockReceived, now: Instant) -> None:
+        """Ask the store for every bundle in a block; refuse the block if that cannot be."""
+        try:
+            bundles = read_bundles(event.block)
+        except WireError:
+            # Damaged on the way, or made wrong: the peer may send it again, in another session.
+            self.desk.tally.malformed += 1
+            self._refuse(Arrival(link, event.session, 0), now, malformed=True)
+            return
+        arrival = Arrival(link, event.session, 0)
         self._block += 1
-        for bundle in bundles:
-            kept, reason = self._admit(bundle)
-            if kept is None:
-                rejected.append(Rejection(bundle, reason))
-                continue
-            # What came alone and unchanged is kept as it came.
-            data = block if kept is bundle and len(bundles) == 1 else encode_bundle(kept)
-            wish = Wish(kept, data, now, block=self._block)
-            if self.keeper.put(wish, priority=priority_of(kept.primary.destination), now=now):
-                arrival.missing += 1
-            else:
-                arrival.is_refused = True
+        if len(self._arrivals) < self.desk.settings.inbound_limit:
+            for bundle in bundles:
+                self._keep(arrival, bundle, event.block if len(bundles) == 1 else b"", now)
+        else:
+            arrival.is_refused = True
         if arrival.missing:
             self._arrivals[self._block] = arrival
-        return arrival, rejected
+        else:
+            self._conclude(arrival, now)
 
-    def settle(self, wish: Wish, *, is_refused: bool) -> Arrival | None:
-        """Note one bundle's fate; return its block's arrival when that was the last."""
+    def settle(self, wish: Wish, now: Instant, *, is_refused: bool) -> None:
+        """Note one bundle's fate; after the last of its block, accept the block or refuse it."""
         arrival = self._arrivals[wish.block]
         arrival.missing -= 1
         arrival.is_refused |= is_refused
-        if arrival.missing:
-            return None
-        return self._arrivals.pop(wish.block)
+        if not arrival.missing:
+            self._conclude(self._arrivals.pop(wish.block), now)
+
+    def is_for_here(self, destination: EndpointId) -> bool:
+        """Whether a bundle has reached its node."""
+        node = self.desk.settings.node_number
+        return destination.scheme == Scheme.IPN and destination.node == node
+
+    def _keep(self, arrival: Arrival, bundle: Bundle, alone: bytes, now: Instant) -> None:
+        kept, reason = self._admit(bundle)
+        if kept is None:
+            self._reject(arrival.link, bundle, reason, now)
+            return
+        # What came alone and unchanged is kept as it came.
+        data = alone if alone and kept is bundle else encode_bundle(kept)
+        wish = Wish(kept, data, now, block=self._block)
+        priority = priority_of(kept.primary.destination)
+        if self.desk.keeper.put(wish, priority=priority, now=now):
+            arrival.missing += 1
+        else:
+            arrival.is_refused = True
+
+    def _conclude(self, arrival: Arrival, now: Instant) -> None:
+        if arrival.is_refused:
+            self._refuse(arrival, now, malformed=False)
+        else:
+            self.spans[arrival.link].engine.accept(arrival.session, now)
+
+    def _refuse(self, arrival: Arrival, now: Instant, *, malformed: bool) -> None:
+        self.desk.tally.blocks_refused += 1
+        self.desk.events.append(BlockRefused(arrival.link, malformed=malformed))
+        self.spans[arrival.link].engine.refuse(arrival.session, LtpReason.SYSTEM, now)
+
+    def _reject(self, link: int, bundle: Bundle, reason: Reason, now: Instant) -> None:
+        self.desk.tally.rejected += 1
+        self.desk.events.append(BundleRejected(link, bundle.id, reason))
+        self.desk.clerk.report(
+            bundle.id,
+            Status.DELETED,
+            flags=bundle.reports_wanted,
+            report_to=bundle.primary.report_to,
+            now=now,
+            reason=reason,
+        )
 
     def _admit(self, bundle: Bundle) -> tuple[Bundle | None, Reason]:
         admission = admit_bundle(bundle)
@@ -96,19 +120,14 @@ class Inbound:
         if not self.is_for_here(destination):
             refusal = check_bundle(bundle, self.security)
             return (admission.bundle, Reason.NONE) if refusal is None else (None, refusal)
-        services = (*self.settings.services, self.settings.echo_service, ADMINISTRATIVE_SERVICE)
+        services = (
+            *self.desk.settings.services,
+            self.desk.settings.echo_service,
+            ADMINISTRATIVE_SERVICE,
+        )
         if destination.service not in services:
             return None, Reason.DESTINATION_UNAVAILABLE
         opened = accept_bundle(bundle, self.security)
         if isinstance(opened, Reason):
             return None, opened
         return admission.bundle, Reason.NONE
-
-
-def read_kept(data: bytes) -> Bundle | None:
-    """Return a bundle from the store's bytes; None: they are sound bytes but no bundle."""
-    try:
-        (bundle,) = read_bundles(data)
-    except WireError:
-        return None
-    return bundle

@@ -6,11 +6,13 @@ from flight.instant import Instant
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.bundle import encode_bundle, forwarded_bundle, read_bundle
 from flight.relay.endpoint import ipn
-from flight.relay.node.keeper import Keeper
-from flight.relay.node.queues import Held, Queues, Stage, is_past
+from flight.relay.node.desk import Desk
+from flight.relay.node.labels import read_identity
+from flight.relay.node.queues import Held, Stage, is_past
 from flight.relay.node.span import Span
+from flight.relay.node.values import Forwarded
 from flight.relay.routing import Route, Router
-from flight.relay.settings import NodeSettings
+from flight.relay.status import Status
 from flight.relay.store.values import Reason
 
 _ANY_TIME_MS = 1 << 62
@@ -20,12 +22,9 @@ _ANY_TIME_MS = 1 << 62
 class Outbound:
     """Feeds each open link with the most urgent bundles whose way leads over it."""
 
-    settings: NodeSettings
+    desk: Desk
     spans: list[Span]
     router: Router
-    queues: Queues
-    keeper: Keeper
-    _given_up: list[tuple[Held, Reason]] = field(default_factory=list)
     _key: int = 0
     _routes: dict[int, tuple[int | None, int]] = field(default_factory=dict)
 
@@ -46,43 +45,45 @@ class Outbound:
         span = self.spans[link]
         if not span.is_open:
             return
-        nodes = tuple(n for n in self.queues.destinations() if self.link_to(n, now) == link)
-        while (held := self.queues.first(nodes)) is not None:
+        nodes = tuple(n for n in self.desk.queues.destinations() if self.link_to(n, now) == link)
+        while (held := self.desk.queues.first(nodes)) is not None:
             if not span.engine.has_room(held.entry.priority):
                 return
-            data = self.keeper.data(held.entry.sequence)
+            data = self.desk.keeper.data(held.entry.sequence)
             if data is None:
-                for sequence in self.queues.ahead(nodes, self.settings.fetch_limit // 2):
-                    self.keeper.want(sequence)
+                for sequence in self.desk.queues.ahead(nodes, self.desk.settings.fetch_limit // 2):
+                    self.desk.keeper.want(sequence)
                 return
             self._send(span, held, data, now)
 
-    def delivered(self, link: int, key: int) -> list[Held]:
-        """Return the bundles of a block that the peer has accepted."""
-        sequences = self.spans[link].blocks.pop(key, ())
-        return [self.queues.held[number] for number in sequences if number in self.queues.held]
+    def delivered(self, link: int, key: int, now: Instant) -> None:
+        """Let go of the bundles of a block that the peer has accepted."""
+        numbers = self.spans[link].blocks.pop(key, ())
+        gone = [self.desk.queues.held[n] for n in numbers if n in self.desk.queues.held]
+        if gone:
+            for held in gone:
+                self.desk.report(held, Status.FORWARDED, now)
+            self.desk.tally.forwarded += len(gone)
+            ids = tuple(read_identity(held.entry.identity) for held in gone)
+            self.desk.events.append(Forwarded(link, ids))
+            self.desk.finish(tuple(held.entry.sequence for held in gone))
 
     def failed(self, link: int, key: int, now: Instant) -> None:
         """Put a failed block's bundles back: at rest while the link is open, else in line."""
         span = self.spans[link]
         for sequence in span.blocks.pop(key, ()):
-            held = self.queues.held.get(sequence)
+            held = self.desk.queues.held.get(sequence)
             if held is None:
                 continue
             held.attempts += 1
             if is_past(held, now):
-                self._given_up.append((held, Reason.EXPIRED))
+                self._give_up(held, Reason.EXPIRED)
             elif span.is_open:
-                wait_s = self.settings.retry_s << min(held.attempts - 1, 20)
-                wait_s = min(wait_s, self.settings.retry_max_s)
-                self.queues.rest(held, now.mono_ns + wait_s * 1_000_000_000)
+                wait_s = self.desk.settings.retry_s << min(held.attempts - 1, 20)
+                wait_s = min(wait_s, self.desk.settings.retry_max_s)
+                self.desk.queues.rest(held, now.mono_ns + wait_s * 1_000_000_000)
             else:
-                self.queues.queue(held)
-
-    def take_given_up(self) -> list[tuple[Held, Reason]]:
-        """Return, and forget, the bundles that must not be sent, and why."""
-        given_up, self._given_up = self._given_up, []
-        return given_up
+                self.desk.queues.queue(held)
 
     def recall(self, link: int, now: Instant, sequence: int | None = None) -> None:
         """Take blocks back from a link: those with one bundle, or all. BlockFailed follows."""
@@ -100,12 +101,12 @@ class Outbound:
         block = leaving
         # Aggregation is for peers that take it (ION, uD3TN): small bundles share a session.
         while len(block) < span.settings.ltp.aggregate_bytes:
-            other = self.queues.first((held.label.destination.node,))
+            other = self.desk.queues.first((held.label.destination.node,))
             if other is None or other.entry.priority != held.entry.priority:
                 break
             if len(block) + other.entry.length > span.settings.ltp.aggregate_bytes:
                 break
-            more = self.keeper.data(other.entry.sequence)
+            more = self.desk.keeper.data(other.entry.sequence)
             more = None if more is None else self._leaving(span, other, more, now)
             if more is None:
                 break
@@ -115,7 +116,7 @@ class Outbound:
         self._key += 1
         span.blocks[self._key] = tuple(sequences)
         for sequence in sequences:
-            self.keeper.let_go(sequence)
+            self.desk.keeper.let_go(sequence)
         if not span.engine.send_block(block, key=self._key, priority=held.entry.priority, now=now):
             raise AssertionError("the engine had room a moment ago")
 
@@ -130,7 +131,7 @@ class Outbound:
         names_us = span.settings.names_previous_node and not is_ours
         leaving = forwarded_bundle(
             read_bundle(data),
-            node=ipn(self.settings.node_number, 0) if names_us else None,
+            node=ipn(self.desk.settings.node_number, 0) if names_us else None,
             resident_ms=(now.mono_ns - held.since.mono_ns) // 1_000_000,
         )
         if isinstance(leaving, BundleReason):
@@ -139,8 +140,8 @@ class Outbound:
         return encode_bundle(leaving)
 
     def _give_up(self, held: Held, reason: Reason) -> None:
-        held.stage = Stage.RESTING
-        self._given_up.append((held, reason))
+        held.stage = Stage.LEAVING
+        self.desk.give_up((held.entry.sequence,), reason)
 
     def _find(self, node: int, now: Instant) -> tuple[int | None, int]:
         route = self.router.find_route(

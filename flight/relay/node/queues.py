@@ -23,6 +23,8 @@ class Stage(Enum):
     """With LTP."""
     RESTING = "resting"
     """Its block failed; waits before it is sent again."""
+    LEAVING = "leaving"
+    """Given up; the store has been told."""
     FOR_HERE = "for here"
     """For a service of this node."""
 

@@ -90,3 +90,9 @@ def _next_boundary_ns(contacts: tuple[Contact | None, ...], now: Instant) -> int
     if soonest is None:
         return None
     return now.mono_ns + (soonest - now.dtn_ms) * _NS_PER_MS
+
+
+def mix_seed(seed: int, boots: int, index: int) -> int:
+    """Return a seed that no other boot and no other link has."""
+    name = f"{seed} {boots} {index}".encode()
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big")
