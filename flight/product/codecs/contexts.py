@@ -11,6 +11,7 @@ from flight.product.codecs.entropy import Contexts, Scheme
 from flight.product.codecs.linear import Floats, solve
 
 Reals = NDArray[np.float32]
+Residuals = NDArray[np.int32]
 
 UNIT = 16
 """Activities and levels are in 1/16 of a residual's magnitude."""
@@ -58,10 +59,29 @@ def unfold(folded: NDArray[np.uint32]) -> NDArray[np.int32]:
     return (folded >> 1).view(np.int32) ^ -(folded & 1).view(np.int32)
 
 
+def quantised(differences: Floats, maximum_error: int) -> Floats:
+    """Return the whole steps of 2 ``maximum_error`` + 1 that come nearest to the differences."""
+    steps = np.abs(differences)
+    steps += maximum_error
+    # Floor of a true quotient: below 2^53 no rounding carries one over a whole number.
+    np.floor(np.divide(steps, 2 * maximum_error + 1, out=steps), out=steps)
+    signed: Floats = np.copysign(steps, differences)
+    return signed
+
+
 WEIGHT_UNIT = 64
 _ROUNDS = 3
 _NORMAL = 128.0
 _CLIP = 4095.0
+
+
+def activity(weights: tuple[int, ...], parts: list[Reals]) -> Reals:
+    """Return the clues' weighted sum, in 1/16 of a residual's magnitude."""
+    total: Reals = parts[0] * np.float32(weights[0] / WEIGHT_UNIT)
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        if weight:
+            total += part * np.float32(weight / WEIGHT_UNIT)
+    return total
 
 
 def fit_activity(clues: Reals, magnitudes: Reals) -> tuple[int, ...]:

@@ -18,16 +18,18 @@ from flight.product.codecs.contexts import (
     RESIDUALS,
     UNIT,
     Reals,
+    Residuals,
+    activity,
     context_of,
     fit_activity,
     fold,
+    quantised,
     unfold,
 )
 from flight.product.codecs.cubefit import Planes, fit_weights
 from flight.product.codecs.cubemodel import (
     FEATURES,
     Side,
-    activity,
     band_scales,
     clues,
     next_magnitude_column,
@@ -52,12 +54,10 @@ from flight.product.codecs.types import (
 from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
-Residuals = NDArray[np.int32]
-
 _RAW, _MODEL = 0, 1
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
-_FIT_SAMPLES = 1 << 16
+_FIT_RESIDUALS = 1 << 15
 """How many residuals the weights of the clues are fitted to, about."""
 
 
@@ -126,15 +126,13 @@ def _residuals(planes: Planes, weights: NDArray[np.int64]) -> Residuals:
 
 def _bounded_residuals(planes: Planes, weights: NDArray[np.int64], maximum_error: int) -> Residuals:
     bands, lines, width = planes.shape
-    step = 2 * maximum_error + 1
-    wave = Wave(planes.shape, planes.side(weights), step)
+    wave = Wave(planes.shape, planes.side(weights), 2 * maximum_error + 1)
     flat = planes.samples.reshape(-1, width)
     residuals = np.empty(flat.shape, np.int32)
     for first, end, rows in diagonals(bands, lines):
         predicted = wave.predict(first, end)
         wanted = flat[rows] - planes.means[first:end, None] - predicted
-        quotient = np.floor((np.abs(wanted) + maximum_error) * (1 / step))
-        quotient = np.copysign(quotient, wanted)
+        quotient = quantised(wanted, maximum_error)
         residuals[rows] = quotient
         wave.put(first, end, predicted, quotient)
     return residuals.reshape(planes.shape)
@@ -164,7 +162,7 @@ def _contexts(side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
             column=columns[band],
         )
 
-    stride = max(1, magnitudes.size // _FIT_SAMPLES)
+    stride = max(1, magnitudes.size // _FIT_RESIDUALS)
     chosen = range(stride // 2 % bands, bands, min(stride, bands))
     sampled = np.concatenate(
         [np.stack([clue.reshape(-1) for clue in clues_of(band)]) for band in chosen], axis=1

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.product.codecs.contexts import WEIGHT_UNIT, Reals
+from flight.product.codecs.contexts import Reals
 from flight.product.codecs.linear import Floats
 
 BANDS_BACK = 5
@@ -128,12 +128,3 @@ def clues(
         above[:, :-2] + above[:, 2:],
         column,
     ]
-
-
-def activity(weights: tuple[int, ...], parts: list[Reals]) -> Reals:
-    """Return the clues' weighted sum, in 1/16 of a residual's magnitude."""
-    total: Reals = parts[0] * np.float32(weights[0] / WEIGHT_UNIT)
-    for weight, part in zip(weights[1:], parts[1:], strict=True):
-        if weight:
-            total += part * np.float32(weight / WEIGHT_UNIT)
-    return total

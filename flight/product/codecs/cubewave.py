@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from flight.product.codecs.contexts import UNIT, Reals, context_of
+from flight.product.codecs.contexts import UNIT, Reals, activity, context_of
 from flight.product.codecs.cubemodel import (
     BANDS_BACK,
     FEATURES,
     LINES_BACK,
     Side,
-    activity,
     band_scales,
     clues,
     next_column,

@@ -32,9 +32,11 @@ Contexts = NDArray[np.uint8]
 _DIRECT = 32
 _DIRECT_LOG = 5
 _MAXIMUM_LANES_LOG = 10
-_SYMBOLS_A_LANE = 1200
+_SYMBOLS_A_LANE = 900
 _FIRST_STATE = 1 << 16
 _WORD_BITS = 16
+_BLOCK_ROWS = 64
+"""Rows whose working arrays stay in the cache."""
 
 
 MAXIMUM_EXPANSION = 1 << 16
@@ -64,8 +66,11 @@ class Scheme:
         return int(self.tables.max()) + 1
 
 
-def _lanes_log(count: int) -> int:
-    return min(_MAXIMUM_LANES_LOG, max(1, (count // _SYMBOLS_A_LANE).bit_length()))
+def _lanes_log(count: int, chunks: int) -> int:
+    """Return how many lanes pay: each costs some 16 bits, and a chunk must fill most of them."""
+    by_count = (count // _SYMBOLS_A_LANE).bit_length() - 1
+    by_chunk = (count // max(chunks, 1)).bit_length()
+    return max(1, min(_MAXIMUM_LANES_LOG, by_count, by_chunk))
 
 
 def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.uint8]]:
@@ -93,7 +98,7 @@ def encode_symbols(
     tables, frequencies = write_tables(counts.reshape(-1, TOKENS))
     below = np.cumsum(frequencies, axis=1) - frequencies
 
-    lanes_log = _lanes_log(values.size)
+    lanes_log = _lanes_log(values.size, chunks.size)
     states, words = _rans(
         frequencies.reshape(-1)[rows], below.reshape(-1)[rows], chunks, 1 << lanes_log
     )
@@ -120,31 +125,36 @@ def _in_lanes(
 
 def _rans(
     frequencies: NDArray[np.int64], below: NDArray[np.int64], chunks: NDArray[np.intp], lanes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
     """Return the lanes' last states and the 16-bit words, in the decoder's order."""
     # A symbol that owns the whole scale leaves a state as it is: it pads the last row of a chunk.
     frequency_rows = _in_lanes(frequencies, chunks, lanes, SCALE)
     below_rows = _in_lanes(below, chunks, lanes, 0)
     states = np.full(lanes, float(_FIRST_STATE))
-    scratch = np.empty(lanes)
-    words: list[NDArray[np.float64]] = []
-    for row in range(len(frequency_rows) - 1, -1, -1):
-        frequency = frequency_rows[row]
-        np.multiply(frequency, float(1 << (32 - PRECISION)), out=scratch)
-        full = (states >= scratch).nonzero()[0]
-        if full.size:
-            leaving = states[full]
-            kept = np.floor(leaving * (1 / 65536))
-            words.append(leaving - kept * 65536)
-            states[full] = kept
-        # state' = (state // f) * SCALE + below + state % f = state + (state // f) * (SCALE - f)
-        np.divide(states, frequency, out=scratch)
-        np.floor(scratch, out=scratch)
-        scratch *= SCALE - frequency
-        states += scratch
-        states += below_rows[row]
-    words.reverse()
-    return states, np.concatenate(words) if words else np.zeros(0)
+    scratch, kept = np.empty(lanes), np.empty(lanes)
+    emitted: list[NDArray[np.uint16]] = []
+    for block in range((len(frequency_rows) - 1) // _BLOCK_ROWS * _BLOCK_ROWS, -1, -_BLOCK_ROWS):
+        frequency = frequency_rows[block : block + _BLOCK_ROWS]
+        limits = frequency * float(1 << (32 - PRECISION))
+        gaps = SCALE - frequency
+        before = np.empty(frequency.shape)
+        full = np.empty(frequency.shape, np.bool_)
+        for row in range(len(frequency) - 1, -1, -1):
+            # A state at its limit leaves its low word behind: which one, is looked up later.
+            before[row] = states
+            np.greater_equal(states, limits[row], out=full[row])
+            np.multiply(states, 1 / (1 << _WORD_BITS), out=kept)
+            np.floor(kept, out=kept)
+            np.copyto(states, kept, where=full[row])
+            # (state // f) * SCALE + below + state % f = state + (state // f) * (SCALE - f) + below
+            np.divide(states, frequency[row], out=scratch)
+            np.floor(scratch, out=scratch)
+            scratch *= gaps[row]
+            states += scratch
+            states += below_rows[block + row]
+        emitted.append(before[full].astype(np.uint32).astype(np.uint16))
+    emitted.reverse()
+    return states, np.concatenate(emitted) if emitted else np.zeros(0, np.uint16)
 
 
 class SymbolDecoder:

@@ -90,3 +90,12 @@ def cut_grid(shape: Shape, sizes: Shape) -> Iterator[Box]:
             slice(step[place], min(step[place] + step.step, length))
             for place, step, length in zip(index, steps, shape, strict=True)
         )
+
+
+def cut_even(shape: Shape, sizes: Shape) -> Iterator[Box]:
+    """Yield the boxes of a grid whose cells are as equal as can be and at most ``sizes``."""
+    counts = [-(-length // size) for length, size in zip(shape, sizes, strict=True)]
+    even = tuple(
+        -(-length // count) if count else 1 for length, count in zip(shape, counts, strict=True)
+    )
+    return cut_grid(shape, even)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from flight.product.codecs.cube import CUBE
 from flight.product.codecs.geometry import read_geometry, write_geometry
+from flight.product.codecs.image import IMAGE
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
     DEFAULT_LIMIT_BYTES,
@@ -46,7 +47,11 @@ class CodecId(IntEnum):
     """Any shape, int8: a model's raw output."""
 
 
-CODECS: Mapping[int, Codec] = {**dict.fromkeys(CodecId, RAW), CodecId.CUBE: CUBE}
+CODECS: Mapping[int, Codec] = {
+    **dict.fromkeys(CodecId, RAW),
+    CodecId.CUBE: CUBE,
+    CodecId.IMAGE: IMAGE,
+}
 
 
 def _codec(number: int, table: Mapping[int, Codec]) -> Codec:
@@ -71,7 +76,7 @@ def encode(
     *,
     maximum_error: int = 0,
     part_lines: int = 32,
-    tile: int = 256,
+    tile: int = 512,
     template: NDArray[np.uint32] | None = None,
     fields: tuple[Field, ...] = (),
     table: Mapping[int, Codec] = CODECS,

@@ -81,7 +81,7 @@ class Options:
     """Largest absolute difference between a sample and its decoded value; 0: lossless."""
     part_lines: int = 32
     """Cubes: lines of a part. Spectra and packets: how many of them a part holds."""
-    tile: int = 256
+    tile: int = 512
     """Images: rows and columns of a part."""
     template: NDArray[np.uint32] | None = None
     """X-ray spectra: (channels,) expected counts, known to both ends."""
