@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from hashlib import blake2b
+
 from flight.instant import Instant
 from flight.relay.contacts import Contact, ContactPlan
 from flight.relay.ltp.engine import LtpEngine
