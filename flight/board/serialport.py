@@ -4,6 +4,7 @@ pyserial opens and configures; reading and writing go to the descriptor itself, 
 write spins while the kernel is full and loses count of what a partial write already sent.
 """
 
+import errno
 import os
 import select
 import termios
@@ -142,14 +143,16 @@ class SerialPort:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    """Return the plain reason; pyserial wraps the system's error in words of its own."""
+    number = error.errno if isinstance(error, OSError) else None
+    return "in use" if number == errno.EAGAIN else os.strerror(number) if number else str(error)
 
 
 def _remedy(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) or "No such file" in str(error):
-        return "plug it in, or name another device"
-    if isinstance(error, PermissionError) or "Permission" in str(error):
-        return "add the user to the group that owns it (often dialout)"
-    if "lock" in str(error):
-        return "stop the program that uses it"
-    return "check device and baud"
+    remedies = {
+        errno.ENOENT: "plug it in, or name another device",
+        errno.EACCES: "add the user to the group that owns it (often dialout)",
+        errno.EAGAIN: "stop the program that uses it",
+    }
+    number = error.errno if isinstance(error, OSError) else None
+    return remedies.get(number or 0, "check device and baud")

@@ -82,10 +82,9 @@ def reading_of(
 
 
 def _camera(name: str, values: NDArray[Number]) -> Samples:
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8)
-    if values.dtype == np.uint16:
-        return values.astype(np.uint16)
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:  # of either byte order
+        wide = values.dtype.itemsize == 2
+        return values.astype(np.uint16) if wide else values.astype(np.uint8)
     raise FrameError(
         name, f"{values.dtype} samples", f"a camera frame is {_WORDS[SensorKind.CAMERA]}"
     )
