@@ -11,10 +11,10 @@ from flight.autonomy.decide import DecisionPolicy
 from flight.board.jobs import WorkerSettings
 from flight.board.portsettings import PortSettings
 from flight.board.sensors.settings import SensorSettings
-from flight.relay.contactfile import read_ion_plan, read_toml_plan
+from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
-from flight.settings import SettingsError, parse_settings, read_text
+from flight.settings import parse_settings, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +96,3 @@ def read_mission(path: Path, *, reference_ms: int) -> Mission:
     config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
     plan = read_plan(config.contact_plan, reference_ms=reference_ms)
     return Mission(config, hashlib.sha256(text.encode()).digest(), plan)
-
-
-def read_plan(path: Path, *, reference_ms: int) -> ContactPlan:
-    """Return the contact plan in a file.
-
-    Raises:
-        SettingsError: the file cannot be read, or is no contact plan.
-    """
-    text = read_text(path)
-    try:
-        if path.suffix == ".toml":
-            return read_toml_plan(text, reference_ms=reference_ms, source=str(path))
-        return read_ion_plan(text, reference_ms=reference_ms)
-    except SettingsError:
-        raise
-    except ValueError as error:
-        raise SettingsError(f"{path}: {error}") from error

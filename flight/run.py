@@ -5,9 +5,10 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from flight.autonomy.tasks import TASKS, policy_integers
+from flight.autonomy.tasks import TASKS, Policy, policy_integers
 from flight.autonomy.xray import XrayPolicy
 from flight.board.archive import FrameArchive
 from flight.board.card import Card, CardError, read_card
@@ -40,6 +41,15 @@ from flight.watch import Recent, Stop, Watch, link_figures
 
 FIRST_PRIORITY_SERVICE = 64
 VERSION = importlib.metadata.version("farside")
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A model whose card could be read."""
+
+    card: Card
+    folder: Path
+    policy: Policy
 
 
 def run_node(path: Path, *, exit_when_done: bool) -> int:
@@ -131,7 +141,7 @@ def _craft(
             f"payload.state {state}: {error.strerror}; give a folder that can be written"
         ) from error
     cards, happenings = _cards(config)
-    files = tuple(ModelFile(card.name, folder, card.digest) for card, folder in cards.values())
+    files = tuple(ModelFile(u.card.name, u.folder, u.card.digest) for u in cards.values())
     supervisor = stack.enter_context(contextlib.closing(Supervisor(config.worker, files, now)))
     send = _sender(node, payload_settings)
     outbox = Outbox(
@@ -176,7 +186,8 @@ def _craft(
     for happening in happenings:
         craft.note(happening, now)
     stamps = tuple(
-        ModelStamp(card.name, task, card.version, card.digest) for task, (card, _) in cards.items()
+        ModelStamp(usable.card.name, task, usable.card.version, usable.card.digest)
+        for task, usable in cards.items()
     )
     policies = {i.task: i.policy for i in instruments if i.policy is not None}
     record = Boot(
@@ -196,7 +207,7 @@ def _craft(
     return craft
 
 
-def _cards(config: Config) -> tuple[dict[str, tuple[Card, Path]], list[Happening]]:
+def _cards(config: Config) -> tuple[dict[str, Usable], list[Happening]]:
     """Return the card and folder of each task that a sensor needs, and what could not be read."""
     folders = {model.task: model.folder for model in config.models}
     kinds = {sensor.kind for sensor in config.sensors}
@@ -206,7 +217,8 @@ def _cards(config: Config) -> tuple[dict[str, tuple[Card, Path]], list[Happening
             continue
         folder = folders.get(task.name) or packaged_model(task.name)
         try:
-            cards[task.name] = (read_card(folder), folder)
+            card = read_card(folder)
+            cards[task.name] = Usable(card, folder, card.policy_as(task.policy))
         except CardError as error:
             happenings.append(Event.MODEL_REFUSED(model=task.name, what=str(error)))
     return cards, happenings
@@ -221,7 +233,7 @@ def packaged_model(task: str) -> Path:
 
 def _instrument(
     settings: SensorSettings,
-    cards: dict[str, tuple[Card, Path]],
+    cards: dict[str, Usable],
     now: Instant,
     stack: contextlib.ExitStack,
     *,
@@ -234,8 +246,8 @@ def _instrument(
         return Instrument(sensor, task.name, "", b"", XrayPolicy())
     if task.name not in cards:
         return Instrument(sensor, task.name, "", b"", None)
-    card, _ = cards[task.name]
-    return Instrument(sensor, task.name, card.name, card.digest, card.policy_as(task.policy))
+    usable = cards[task.name]
+    return Instrument(sensor, task.name, usable.card.name, usable.card.digest, usable.policy)
 
 
 def _sender(node: Node, settings: PayloadSettings) -> Callable[[bytes, int, Instant], int]:

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from flight.relay.contacts import Contact, ContactPlan, Range
-from flight.settings import parse_settings
+from flight.settings import SettingsError, parse_settings, read_text
 
 DTN_EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
 """The instant 0 of DTN time (RFC 9171 section 4.2.6)."""
@@ -56,6 +56,23 @@ class _RangeRow:
 class _PlanFile:
     contact: tuple[_ContactRow, ...] = ()
     range: tuple[_RangeRow, ...] = ()
+
+
+def read_plan(path: Path, *, reference_ms: int) -> ContactPlan:
+    """Return the contact plan in a file: TOML where its name ends in .toml, else ION's lines.
+
+    Raises:
+        SettingsError: the file cannot be read, or is no contact plan.
+    """
+    text = read_text(path)
+    try:
+        if path.suffix == ".toml":
+            return read_toml_plan(text, reference_ms=reference_ms, source=str(path))
+        return read_ion_plan(text, reference_ms=reference_ms)
+    except SettingsError:
+        raise
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def read_toml_plan(text: str, *, reference_ms: int, source: str = "contact plan") -> ContactPlan:
