@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from flight.product.errors import WireError
 from flight.settings import SettingsError
 from ground.catalogue import CatalogueError
-from ground.commands import indexing, listing, replaying, showing
+from ground.commands import indexing, listing, receiving, replaying, requesting, showing
 from ground.commands.common import CANNOT, OK, Run, UsageError
 
-_COMMANDS = (listing, showing, replaying, indexing)
+_COMMANDS = (receiving, listing, showing, replaying, requesting, indexing)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

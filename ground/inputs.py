@@ -20,7 +20,7 @@ FIRST_OUTPUT_SLOT = 4
 """Slot of a step's first output tensor; flight.autonomy.downlink plans them so."""
 XRAY_SLOT = 3
 """Slot of a step's X-ray spectrum."""
-DECISION_POLICY = "decision"
+DECISION_POLICY = "decisions"
 """What the boot record calls the policy of flight.autonomy.decide."""
 MOST_SAMPLES = 1 << 28
 """A frame that claims more samples is not rebuilt."""
@@ -50,7 +50,8 @@ class Inputs:
 
     frame: Frame
     outputs: tuple[Tensor, ...]
-    policy: Policy
+    policy: Policy | None
+    """None: the board had none for this task, so its model was never asked."""
     decisions: DecisionPolicy
 
 
@@ -74,19 +75,19 @@ def gather(library: Library, node: int, step: Step) -> Inputs | Fault:
     return Inputs(frame, tuple(outputs), *policies)
 
 
-def _policies(library: Library, node: int, step: Step) -> tuple[Policy, DecisionPolicy] | Fault:
+def _policies(
+    library: Library, node: int, step: Step
+) -> tuple[Policy | None, DecisionPolicy] | Fault:
     boot = library.logbook.boots.get((node, step.boot))
     if boot is None:
         return Absent(f"the record of boot {step.boot} has not arrived")
     told = dict(boot.policies)
     task = TASKS.get(step.task)
-    if task is None or step.task not in told or DECISION_POLICY not in told:
-        return Absent(f"boot {step.boot} tells no policy of {step.task!r} and of decisions")
+    if task is None or DECISION_POLICY not in told:
+        return Absent(f"task {step.task!r} is not known here, or boot {step.boot} tells no policy")
     try:
-        return (
-            policy_from(task.policy, told[step.task]),
-            policy_from(DecisionPolicy, told[DECISION_POLICY]),
-        )
+        policy = policy_from(task.policy, told[step.task]) if step.task in told else None
+        return policy, policy_from(DecisionPolicy, told[DECISION_POLICY])
     except WireError as error:
         return Difference("policy in the boot record", str(error), "another form")
 

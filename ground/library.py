@@ -12,7 +12,7 @@ from flight.product.journal import JournalEntry
 from flight.product.part import Header, ProductId, ProductKind
 from flight.product.status import Boot
 from ground.archive import Archive
-from ground.content import Content, decode_product
+from ground.content import Content, Record, decode_product
 from ground.rows import Filter, Row
 
 FrameKey: TypeAlias = tuple[int, str, int]
@@ -75,6 +75,13 @@ class Library:
         if row is None:
             raise WireError(f"product {product} has not arrived")
         return decode_product(row.header, self._archive.parts(product))
+
+    def record(self, product: ProductId) -> Record | None:
+        """Return the record that a product carries; None: it is none, or cannot be decoded."""
+        try:
+            return self.read(product).record
+        except WireError:
+            return None
 
     def entry_of(self, header: Header) -> JournalEntry | None:
         """Return the journal's entry of the frame that a product belongs to, or None."""

@@ -5,15 +5,17 @@ import socket
 from flight.settings import SettingsError
 
 RECEIVE_BUFFER_BYTES = 4 << 20
-"""Asked of the kernel, which may give less: a burst must outlast one synchronisation of the disk."""
+"""Asked of the kernel, which may give less: a burst must outlast one wait for the disk."""
 MAX_DATAGRAM_BYTES = 65_535
 RECEIVE_LIMIT = 256
 """Datagrams read from one socket in one step, so that a flood on one link starves no other."""
 
 
 class UdpSocket:
-    """A bound socket with one peer to send to. It hears everyone: LTP engines often send from
-    another port than they listen on, and an address proves nothing anyway.
+    """A bound socket with one peer to send to.
+
+    It hears everyone: LTP engines often send from another port than they listen on, and an
+    address proves nothing anyway.
     """
 
     def __init__(self, *, bind: str, remote: str) -> None:
@@ -67,7 +69,7 @@ class UdpSocket:
         self._socket.close()
 
 
-def _resolve(address: str) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+def _resolve(address: str) -> tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]:
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65_535:
         raise SettingsError(f"udp {address!r}: write HOST:PORT, as 127.0.0.1:4556")

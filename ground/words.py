@@ -25,6 +25,17 @@ PHASE_NAMES = {
     Phase.OTHER: "other or mixed",
 }
 
+FRAMELESS = frozenset(
+    (
+        ProductKind.BOOT,
+        ProductKind.URGENT_EVENTS,
+        ProductKind.REPLY,
+        ProductKind.EVENTS,
+        ProductKind.HEALTH,
+    )
+)
+"""Kinds that speak of the board and of no frame."""
+
 PRIORITY_NAMES = ("decisions and faults", "summaries", "evidence", "full frames")
 
 
@@ -148,7 +159,9 @@ def row_text(row: Row) -> str:
     """Return what the catalogue knows of a product, as a block of text."""
     header = row.header
     arrived = header.count - len(row.missing)
-    owner = f"{clean(header.sensor)} frame {header.frame_number}" if header.sensor else "the board"
+    owner = clean(header.sensor)
+    if header.kind not in FRAMELESS:
+        owner += f" frame {header.frame_number}"
     lines = [
         f"product    {header.id}, {kind_name(header.kind)}, priority {row.priority}",
         f"of         {owner}, taken {utc(header.taken.dtn_ms)}",

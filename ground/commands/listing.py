@@ -18,7 +18,7 @@ from ground.commands.common import (
 from ground.console import table
 from ground.rows import Filter, Row
 from ground.times import data_size, utc
-from ground.words import kind_name, ranges
+from ground.words import FRAMELESS, kind_name, ranges
 
 _KINDS = {kind_name(kind): kind for kind in ProductKind}
 _HEAD = (
@@ -118,8 +118,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(header.id),
         kind_name(header.kind),
         str(row.priority),
-        header.sensor or "-",
-        str(header.frame_number) if header.sensor else "-",
+        header.sensor,
+        "-" if header.kind in FRAMELESS else str(header.frame_number),
         utc(header.taken.dtn_ms),
         utc(row.last_received_ms),
         f"{header.count - len(row.missing)}/{header.count}",

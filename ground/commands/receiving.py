@@ -100,11 +100,13 @@ def _turn(
 
 
 def _is_over(station: Station, started: Instant, now: Instant, options: argparse.Namespace) -> bool:
-    if options.for_s is not None and now.mono_ns - started.mono_ns >= options.for_s * 1e9:
+    for_s: float | None = options.for_s
+    idle_s: float | None = options.until_idle
+    if for_s is not None and now.mono_ns - started.mono_ns >= for_s * 1e9:
         return True
-    if options.until_idle is None or not station.counts.deliveries or not station.is_quiet:
+    if idle_s is None or not station.counts.deliveries or not station.is_quiet:
         return False
-    return now.mono_ns - station.counts.heard_ns >= options.until_idle * 1e9
+    return now.mono_ns - station.counts.heard_ns >= idle_s * 1e9
 
 
 def _open_sockets(config: StationConfig) -> Iterator[UdpSocket]:

@@ -80,7 +80,7 @@ class Board:
     def start(self) -> list[Arrival]:
         """Return the boot record's arrivals."""
         policies = [(name, policy_integers(policy)) for name, policy in _POLICIES.items()]
-        policies.append(("decision", policy_integers(DecisionPolicy())))
+        policies.append(("decisions", policy_integers(DecisionPolicy())))
         models = (
             ModelStamp("terrain", "terrain", "1.0.0", MODEL_DIGEST),
             ModelStamp("mineral", "mineral", "1.0.0", MODEL_DIGEST),
@@ -143,7 +143,7 @@ class Board:
         header = Header(
             id=product,
             kind=plan.kind,
-            sensor=frame.sensor if frame else "",
+            sensor=frame.sensor if frame else "board",
             frame_number=frame.number if frame else 0,
             taken=frame.taken if frame else self._now(),
             model_digest=MODEL_DIGEST[:DIGEST_PREFIX_BYTES] if frame else b"",
