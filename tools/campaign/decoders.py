@@ -1,0 +1,179 @@
+"""Every decoder that takes bytes from the other side, and good bytes to spoil.
+
+A row a decoder: a function of bytes, good inputs, and the one error type that it may raise. What
+the value that comes out offers to be asked is asked too: lazy reading is reading.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flight.instant import Instant
+from flight.relay.bpsec import Demand, SecurityPolicy, SecurityRule, accept_bundle, protect_bundle
+from flight.relay.bundle import (
+    Bundle,
+    BundleFlag,
+    CanonicalBlock,
+    Reason,
+    Reassembler,
+    admit_bundle,
+    encode_bundle,
+    forwarded_bundle,
+    fragment_bundle,
+    make_bundle,
+    read_bundle,
+    read_bundles,
+    remaining_ms,
+)
+from flight.relay.bundle.asb import read_security_block
+from flight.relay.bundle.extension import previous_node_block
+from flight.relay.bundle.fragment import ReassemblyLimits
+from flight.relay.cbor import skip_item
+from flight.relay.contactfile import read_ion_plan
+from flight.relay.crc import CrcType
+from flight.relay.endpoint import encode_endpoint, ipn, parse_endpoint, read_endpoint
+from flight.relay.errors import WireError
+from flight.relay.status import (
+    Status,
+    encode_status_report,
+    read_status_report,
+    report_on,
+)
+
+NOW = Instant(10**9, 816_000_000_000)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Something that takes bytes from the other side."""
+
+    decode: Callable[[bytes], object]
+    seeds: Callable[[], tuple[bytes, ...]]
+    """Good inputs to start from."""
+    error: type[Exception] = WireError
+    """All that it may raise."""
+
+
+POLICY = SecurityPolicy(
+    (
+        SecurityRule(
+            source="ipn:1.*",
+            integrity=Demand.REQUIRE,
+            integrity_key=b"0123456789abcdef",
+            confidentiality_key=b"fedcba9876543210",
+        ),
+    )
+)
+SEALING = SecurityPolicy(
+    (
+        SecurityRule(
+            integrity=Demand.REQUIRE,
+            confidentiality=Demand.REQUIRE,
+            integrity_key=b"0123456789abcdef",
+            confidentiality_key=b"fedcba9876543210",
+        ),
+    )
+)
+
+
+def _some_bundle(**changes: object) -> Bundle:
+    return make_bundle(
+        b"payload",
+        source=ipn(1, 1),
+        destination=ipn(3, 65),
+        report_to=parse_endpoint("dtn://ground/reports"),
+        created_ms=NOW.dtn_ms,
+        sequence=7,
+        lifetime_ms=60_000,
+        **changes,  # type: ignore[arg-type] # keyword arguments of make_bundle
+    )
+
+
+def _bundles() -> tuple[bytes, ...]:
+    """Return bundles of every make; without checksums, spoilt ones get past the first check."""
+    bare = _some_bundle(age_ms=3, hop_limit=9, payload_crc=CrcType.NONE)
+    bare = bare.with_block(previous_node_block(ipn(2, 0), 9)).with_block(
+        CanonicalBlock(200, 10, b"?")
+    )
+    signed = protect_bundle(bare, POLICY, node=ipn(1, 0), random_bytes=bytes)
+    sealed = protect_bundle(bare, SEALING, node=ipn(1, 0), random_bytes=bytes)
+    part = fragment_bundle(_some_bundle(), payload_bytes=3)[1]
+    unchecked = encode_bundle(_some_bundle(primary_crc=CrcType.NONE, payload_crc=CrcType.NONE))
+    made = (_some_bundle(), bare, signed, sealed, part)
+    return (*map(encode_bundle, made), unchecked, encode_bundle(bare) * 2)
+
+
+def _take_bundle(data: bytes) -> None:
+    """Do what a node does with a bundle that comes in."""
+    bundle = read_bundle(data, strict=False)
+    admission = admit_bundle(bundle)
+    if admission.bundle is None:
+        return
+    remaining_ms(admission.bundle, resident_ms=5, now=NOW)
+    onward = forwarded_bundle(admission.bundle, node=ipn(2, 0), resident_ms=5)
+    accept_bundle(bundle, SEALING)
+    outcome = accept_bundle(bundle, POLICY)
+    for made in (onward, outcome):
+        if not isinstance(made, Reason):
+            read_bundle(encode_bundle(made), strict=False)
+    report_on(bundle, Status.DELETED, Reason.NONE, NOW)
+    str(bundle.id)
+
+
+_reassembler = Reassembler(ReassemblyLimits(total_bytes=200_000, sets=20))
+
+
+def _take_fragment(data: bytes) -> None:
+    bundle = read_bundle(data, strict=False)
+    if bundle.is_fragment:
+        _reassembler.add(bundle, remaining_ms=remaining_ms(bundle, resident_ms=0, now=NOW), now=NOW)
+        _reassembler.take_dropped()
+
+
+def _fragments() -> tuple[bytes, ...]:
+    bundle = _some_bundle(primary_crc=CrcType.NONE, payload_crc=CrcType.NONE)
+    return tuple(map(encode_bundle, fragment_bundle(bundle, payload_bytes=2)))
+
+
+def _endpoints() -> tuple[bytes, ...]:
+    uris = ("ipn:1.2", "dtn:none", "dtn://node/service", "ipn:977000.100.1")
+    three = encode_endpoint(ipn(977000 << 32 | 100, 1, three_elements=True))
+    return (*(encode_endpoint(parse_endpoint(uri)) for uri in uris), three)
+
+
+def _security_blocks() -> tuple[bytes, ...]:
+    protected = protect_bundle(_some_bundle(), SEALING, node=ipn(1, 0), random_bytes=bytes)
+    signed = protect_bundle(_some_bundle(), POLICY, node=ipn(1, 0), random_bytes=bytes)
+    return tuple(block.data for block in (*signed.blocks, *protected.blocks))
+
+
+def _status_reports() -> tuple[bytes, ...]:
+    bundle = _some_bundle(flags=BundleFlag.STATUS_TIME)
+    part = fragment_bundle(bundle, payload_bytes=3)[1]
+    return tuple(
+        encode_status_report(report_on(subject, status, Reason.NONE, NOW))
+        for subject in (bundle, part)
+        for status in Status
+    )
+
+
+def _plans() -> tuple[bytes, ...]:
+    return (
+        b"@ 2026/11/22-10:00:00\na contact +0 +600 1 2 125000 0.5\na range +0 +9 1 2 1.35\n",
+        b"a contact 2026/11/22-10:00:00 2026/11/22-10:10:00 1 2 125000 1\n",
+    )
+
+
+DECODERS: dict[str, Decoder] = {
+    "bundle": Decoder(_take_bundle, _bundles),
+    "bundles": Decoder(read_bundles, _bundles),
+    "fragments": Decoder(_take_fragment, _fragments),
+    "cbor": Decoder(lambda data: skip_item(data, 0), _status_reports),
+    "endpoint": Decoder(lambda data: read_endpoint(data, 0), _endpoints),
+    "security_block": Decoder(read_security_block, _security_blocks),
+    "status_report": Decoder(read_status_report, _status_reports),
+    "contact_plan": Decoder(
+        lambda data: read_ion_plan(data.decode("latin-1"), reference_ms=NOW.dtn_ms),
+        _plans,
+        ValueError,
+    ),
+}
