@@ -47,12 +47,13 @@ CONTRAST_REACH = 10
 PIXELS_AT_ONCE = 8192
 """Pixels are prepared in blocks of this many, which bounds the memory in use."""
 
-MARGIN_STEP = 8
-"""Raw logit margin, 0 to 255, per entry of the confidence table."""
+MARGIN_STEP = 2
+"""Raw logit margin per entry of the confidence table."""
 
-MARGIN_ENTRIES = 256 // MARGIN_STEP
+MARGIN_ENTRIES = 64
+"""The last entry also stands for every larger margin."""
 
-WHITENING_BITS = 8
+WHITENING_BITS = 12
 """One standard deviation of a whitened feature is 2 to this power."""
 
 SCORE_SHIFT = 2 * WHITENING_BITS - 4
@@ -77,7 +78,7 @@ class MineralPolicy:
     """What turns raw outputs into findings. The tables come with the model, in its card."""
 
     confidence_permille: tuple[int, ...]
-    """Share of right answers on held-out specimens, by raw logit margin in steps of 8."""
+    """Share of right answers on held-out specimens, by raw logit margin in steps of 2."""
     whitening: tuple[int, ...]
     """(features, features) row by row: makes the features' scatter within a phase round."""
     centres: tuple[int, ...]
@@ -87,8 +88,8 @@ class MineralPolicy:
     least_confidence_permille: int = 500
     anomaly_limit: int = 8
     """At most this many anomalies are told of, the strangest first; further ones are dropped."""
-    most_anomalous_permille: int = 500
-    """With a larger share of strange pixels the model is out of its depth: no answer."""
+    most_unanswered_permille: int = 500
+    """With a larger share of unsure, or of strange, pixels the cube as a whole has no answer."""
 
     def __post_init__(self) -> None:
         features = len(self.centres) // len(PHASES)
@@ -222,7 +223,8 @@ def read_pixels(outputs: tuple[Tensor, ...], policy: MineralPolicy) -> Pixels:
     best = logits.argmax(axis=1)
     ranked = np.sort(logits, axis=1)
     margin = ranked[:, -1] - ranked[:, -2]
-    confidence = np.asarray(policy.confidence_permille, np.uint16)[margin // MARGIN_STEP]
+    entry = np.minimum(margin // MARGIN_STEP, MARGIN_ENTRIES - 1)
+    confidence = np.asarray(policy.confidence_permille, np.uint16)[entry]
     sure = confidence >= policy.least_confidence_permille
     phase = np.where(sure, best + 1, Phase.UNSURE).astype(np.uint8)
     return Pixels(phase, confidence, anomaly_scores(features, policy))
@@ -249,18 +251,21 @@ def conclude(
     pixels = read_pixels(outputs, policy)
     findings = [*_phases(pixels), *_anomalies(pixels, shape[2], policy)]
     unsure = int((pixels.phase == Phase.UNSURE).sum())
-    if unsure:
-        findings.append(Finding(Kind.NO_ANSWER, extent=unsure, label=NoAnswer.LOW_CONFIDENCE))
     strange = int((pixels.anomaly > policy.anomaly_threshold).sum())
-    if strange * 1000 > policy.most_anomalous_permille * len(pixels.phase):
-        findings.append(Finding(Kind.NO_ANSWER, extent=strange, label=NoAnswer.OUT_OF_DISTRIBUTION))
+    most = policy.most_unanswered_permille * len(pixels.phase)
+    for count, reason in (
+        (unsure, NoAnswer.LOW_CONFIDENCE),
+        (strange, NoAnswer.OUT_OF_DISTRIBUTION),
+    ):
+        if count * 1000 > most:
+            findings.append(Finding(Kind.NO_ANSWER, extent=count, label=reason))
     return tuple(findings)
 
 
 def _phases(pixels: Pixels) -> list[Finding]:
-    """Return one finding a phase that is there: its extent and median confidence."""
+    """Return one finding a phase that is there, UNSURE too: its extent and median confidence."""
     findings = []
-    for phase in PHASES:
+    for phase in Phase:
         here = np.sort(pixels.confidence[pixels.phase == phase])
         if len(here):
             median = int(here[len(here) // 2])

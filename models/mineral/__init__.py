@@ -1,0 +1,1 @@
+"""Reflectance spectrum to mineral phase: library, network, training, evaluation."""

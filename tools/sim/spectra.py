@@ -143,12 +143,25 @@ def draw_instrument(rng: np.random.Generator) -> Instrument:
     return Instrument(bands, noise, 0.03, 0.006, float(rng.uniform(850, 1050)))
 
 
+def interpolation(known_nm: Array, wanted_nm: Array) -> Array:
+    """Return (known, wanted) weights of linear interpolation, held at the ends."""
+    after = np.clip(np.searchsorted(known_nm, wanted_nm), 1, len(known_nm) - 1)
+    before = after - 1
+    share = (wanted_nm - known_nm[before]) / (known_nm[after] - known_nm[before])
+    share = np.clip(share, 0.0, 1.0)
+    weights = np.zeros((len(known_nm), len(wanted_nm)))
+    column = np.arange(len(wanted_nm))
+    weights[before, column] = 1 - share
+    weights[after, column] = share
+    return weights
+
+
 def observe(
     reflectance: Array, wavelength_nm: Array, instrument: Instrument, rng: np.random.Generator
 ) -> Array:
     """Return (spectra, instrument bands) reflectance as the instrument gives it, with errors."""
     bands = instrument.wavelength_nm
-    seen = np.stack([np.interp(bands, wavelength_nm, row) for row in reflectance])
+    seen = reflectance @ interpolation(wavelength_nm, bands)
     place = (bands - 450) / 1000 - 1
     count = len(seen)
     slow = rng.normal(0, instrument.slope, (count, 1)) * place

@@ -1,0 +1,80 @@
+"""The user's file of spectra with known phases, and why it may be refused."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.mineral.library import CLASSES
+from models.mineral.metrics import ANOMALY, Truth
+
+PHASE_NAMES = (*CLASSES, "anomaly")
+
+
+class FormError(ValueError):
+    """A file is not of the form that ``--help`` describes; the message says where."""
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Spectra with their truth."""
+
+    wavelength_nm: NDArray[np.float64]
+    reflectance: NDArray[np.float64]
+    truth: Truth
+
+
+def read_spectra(path: Path) -> Spectra:
+    """Return the spectra in an .npz file.
+
+    Raises:
+        FormError: the file is absent, of another form, or holds values that are no reflectance.
+    """
+    arrays = _arrays(path)
+    wavelength = _numbers(path, arrays, "wavelength_nm", 1)
+    reflectance = _numbers(path, arrays, "reflectance", 2)
+    phase = arrays["phase"].astype(str).reshape(-1)
+    count = len(reflectance)
+    if reflectance.shape[1] != len(wavelength):
+        raise FormError(
+            f"{path}: reflectance has {reflectance.shape[1]} bands, wavelength_nm {len(wavelength)}"
+        )
+    group = arrays["group"].astype(str).reshape(-1) if "group" in arrays else np.arange(count)
+    for name, array in (("phase", phase), ("group", group)):
+        if len(array) != count:
+            raise FormError(f"{path}: {name} has {len(array)} entries for {count} spectra")
+    unknown = sorted(set(phase) - set(PHASE_NAMES))
+    if unknown or not count:
+        raise FormError(f"{path}: phase must be one of {', '.join(PHASE_NAMES)}, not {unknown}")
+    if (reflectance.mean(axis=1) <= 0).any() or reflectance.max() > 1.6:
+        raise FormError(f"{path}: reflectance must be a share of the light, 0 to about 1")
+    label = np.array([CLASSES.index(p) if p in CLASSES else ANOMALY for p in phase])
+    return Spectra(wavelength, reflectance, Truth(label, group))
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FormError(f"{path}: not a readable .npz file without pickles: {error}") from error
+    missing = {"wavelength_nm", "reflectance", "phase"} - set(arrays)
+    if missing:
+        raise FormError(f"{path}: lacks {', '.join(sorted(missing))}; see --help")
+    return arrays
+
+
+def _numbers(
+    path: Path, arrays: dict[str, NDArray[np.generic]], name: str, dimensions: int
+) -> NDArray[np.float64]:
+    array = arrays[name]
+    if array.ndim != dimensions or array.dtype.kind not in "fiu":
+        raise FormError(f"{path}: {name} must be {dimensions}-dimensional numbers")
+    values = array.astype(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        where = f" in spectrum {np.flatnonzero(bad.any(axis=1))[0]}" if dimensions == 2 else ""
+        raise FormError(f"{path}: {name} has {bad.sum()} values that are not finite{where}")
+    return values

@@ -1,0 +1,82 @@
+"""Fit one network to a library: floats first, then with the rounding that flies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from models.int8.network import Network
+from models.mineral.examples import Examples, batches, prepared
+from models.mineral.library import CLASSES, Library
+from models.mineral.network import BATCH, MineralNetwork
+
+FLOAT_STEPS = 1000
+QUANTISED_STEPS = 400
+STRANGER_WEIGHT = 0.5
+"""How much telling strangers counts beside telling classes."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of some spectra."""
+
+    logits: NDArray[np.float32]
+    """(N, classes)"""
+    features: NDArray[np.float32]
+    """(N, features)"""
+
+
+def fit(library: Library, seed: int) -> MineralNetwork:
+    """Return a quantised network that learned from ``library``; same seed, same bits."""
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(mode=True)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = MineralNetwork(len(CLASSES))
+    network.train()
+    _descend(network, [{"params": network.parameters(), "lr": 3e-3}], library, FLOAT_STEPS, rng)
+    network.quantise([torch.from_numpy(e.tensor) for e in batches(library, 8, BATCH, rng)])
+    _descend(network, network.parameter_groups(5e-4, 2e-3), library, QUANTISED_STEPS, rng)
+    network.eval()
+    return network
+
+
+def _descend(
+    network: MineralNetwork,
+    groups: list[dict[str, object]],
+    library: Library,
+    steps: int,
+    rng: np.random.Generator,
+) -> None:
+    """Take so many steps of AdamW with a cosine schedule, each on a fresh batch."""
+    optimiser = torch.optim.AdamW(groups, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for examples in batches(library, steps, BATCH, rng):
+        loss = loss_of(network, examples)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def loss_of(network: MineralNetwork, examples: Examples) -> Tensor:
+    """Return cross-entropy over the classes of known spectra, and over known or stranger."""
+    logits, features = network(torch.from_numpy(examples.tensor))
+    target = torch.from_numpy(examples.target)
+    strange = torch.from_numpy(examples.strange)
+    known = 1 - strange
+    crossed = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1)
+    classes = (crossed * known).sum() / known.sum()
+    told = functional.binary_cross_entropy_with_logits(network.strangeness(features), strange)
+    return classes + STRANGER_WEIGHT * told
+
+
+def answers(network: Network, library: Library) -> Answers:
+    """Return what a network says of the library's spectra as they were measured."""
+    tensor = torch.from_numpy(prepared(library.reflectance, library.wavelength_nm))
+    with torch.no_grad():
+        logits, features = network(tensor)
+    return Answers(logits.numpy(), features.numpy())
