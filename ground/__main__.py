@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from flight.product.errors import WireError
 from flight.settings import SettingsError
 from ground.catalogue import CatalogueError
-from ground.commands import indexing, listing, receiving, replaying, requesting, showing
+from ground.commands import exporting, indexing, listing, receiving, replaying, requesting, showing
 from ground.commands.common import CANNOT, OK, Run, UsageError
 
-_COMMANDS = (receiving, listing, showing, replaying, requesting, indexing)
+_COMMANDS = (
+    receiving,
+    listing,
+    showing,
+    replaying,
+    exporting,
+    requesting,
+    indexing,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
