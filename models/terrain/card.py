@@ -37,7 +37,11 @@ def describe(folder: Path, graph: Graph, *, frames: int) -> None:
     known = {**facts, "about": ABOUT, "training": _training(frames)}
     scenes = data.calibration(CALIBRATION_SCENES)
     known["policy"] = _thresholds(scorers.model(folder), scenes)
-    twin = scorers.twin(folder, graph.outputs[0].grid.scale)
+    twin = scorers.twin(
+        folder,
+        input_scale=facts["input"]["scale"],
+        output_scale=facts["output"][0]["scale"],
+    )
     known["compared"] = {s.name: _thresholds(s, scenes) for s in (twin, *scorers.classical())}
     known["known_failures"] = list(KNOWN_FAILURES)
     card.save(folder, model, known)

@@ -96,7 +96,8 @@ def candidates(folder: Path) -> list[Judged]:
     known = read_card(folder)
     thresholds = card.read(folder)["compared"]
     own = Judged(scorers.model(folder), known.policy_as(TerrainPolicy))
-    others = [scorers.twin(folder, known.outputs[0].scale), *scorers.classical()]
+    twin = scorers.twin(folder, input_scale=known.input.scale, output_scale=known.outputs[0].scale)
+    others = [twin, *scorers.classical()]
     return [own, *(Judged(s, TerrainPolicy(**thresholds[s.name])) for s in others)]
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from flight.board.runtime import load
 from models.int8.twin import FloatTwin
 from models.terrain import detectors
-from models.terrain.network import INPUT_SCALE
 
 Scores = NDArray[np.int8]
 Answer = Callable[[NDArray[np.int8]], Scores]
@@ -37,12 +36,12 @@ def model(folder: Path) -> Scorer:
     return Scorer("int8", lambda inputs: runtime.invoke(inputs)[0])
 
 
-def twin(folder: Path, output_scale: float) -> Scorer:
+def twin(folder: Path, *, input_scale: float, output_scale: float) -> Scorer:
     """Return the float model; its outputs are rounded to the int8 model's steps to be counted."""
     runtime = FloatTwin(folder / "float.tflite")
 
     def answer(inputs: NDArray[np.int8]) -> Scores:
-        (logits,) = runtime.answer(inputs.astype(np.float32) * np.float32(INPUT_SCALE))
+        (logits,) = runtime.answer(inputs.astype(np.float32) * np.float32(input_scale))
         return np.clip(np.rint(logits / output_scale), -128, 127).astype(np.int8)
 
     return Scorer("float", answer)
