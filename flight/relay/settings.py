@@ -38,7 +38,7 @@ class StoreSettings:
     segment_bytes: int = 8 << 20
     """Size of one segment file; also the largest bundle that the store takes."""
 
-    wal_bytes: int = 2 << 20
+    wal_bytes: int = 8 << 20
     """The write-ahead log is extended to this size at once and checkpointed when half full."""
 
     batch_limit: int = 64

@@ -20,8 +20,8 @@ class Catalogue:
         self._settings = settings
         self.quota_bytes = settings.quota_bytes
         self.entries: dict[int, Entry] = {}
-        self.identities: set[bytes] = set()
-        """Of received bundles, present or gone."""
+        self.identities: dict[bytes, int] = {}
+        """Numbers of bundles, and of received ones that have gone, by identity."""
         self.used_bytes = 0
         self.received_bytes = 0
         self._classes: dict[tuple[bool, int], dict[int, None]] = {
@@ -32,15 +32,14 @@ class Catalogue:
     def add(self, entry: Entry) -> None:
         """Take in an entry of a higher number than all before."""
         self.entries[entry.sequence] = entry
-        if entry.received:
-            self.identities.add(entry.identity)
+        if entry.identity:
+            self.identities[entry.identity] = entry.sequence
         self._file(entry)
 
     def remove(self, entry: Entry) -> None:
         """Forget an entry, its identity too."""
         del self.entries[entry.sequence]
-        if entry.received:
-            self.identities.discard(entry.identity)
+        self.identities.pop(entry.identity, None)
         self._unfile(entry)
 
     def replace(self, entry: Entry) -> None:

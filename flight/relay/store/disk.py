@@ -1,11 +1,13 @@
 """The durable medium: rows in sqlite, blobs in segment files, the mark beside them.
 
-One call of apply is one transaction. Its order: blobs are written and synced, then the rows are
-committed, then the mark is written, and only then are results returned and freed places reused.
+One call of apply is one transaction. Its order: blobs are written, blobs are synced while the rows
+are committed, then the mark is written, and only then are results returned and freed places
+given out again.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from flight.relay.settings import StoreSettings
 from flight.relay.store.catalogue import Catalogue
@@ -21,12 +23,12 @@ from flight.relay.store.records import (
     Ledger,
     Row,
     crc_of,
-    read_row,
 )
-from flight.relay.store.recovery import Found, Site, log_of, open_database
+from flight.relay.store.recovery import Found, Site, open_database
 from flight.relay.store.reserve import Reserve, is_full
-from flight.relay.store.schema import PAGE_BYTES, Connect
+from flight.relay.store.schema import Connect
 from flight.relay.store.segments import SegmentFiles
+from flight.relay.store.table import Table
 from flight.relay.store.values import (
     UNSOLICITED,
     Delete,
@@ -63,23 +65,29 @@ class DiskMedium:
         directory = settings.directory
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / "bundles.db"
-        self._high_water = HighWater(files, directory / "highwater")
         self._quarantine = Quarantine(files, directory / "quarantine", settings.quarantine_limit)
         self._reserve = Reserve(files, directory / "reserve", settings.reserve_bytes)
-        segment_limit = settings.quota_bytes // settings.segment_bytes + 2
-        self._segments = SegmentFiles(files, directory, settings.segment_bytes, segment_limit)
         self._weights: dict[int, int] = {}
         self._catalogue = Catalogue(settings)
-        self._evicted = self._uncounted = self._log_bytes = self._scrubbed = 0
-        mark, unsound = self._high_water.read()
-        # Rows of little more than half a page leave the rest of it unused.
-        max_bytes = 2 * settings.quota_bytes + (16 << 20)
-        site = Site(self._path, files, self._quarantine, connect, max_bytes)
-        self._connection, found = open_database(site, mark or Ledger())
-        self.reports = found.reports
-        if unsound and (found.rows or mark is not None):
-            self.reports.append(Report(UNSOLICITED, Trouble.HIGH_WATER_DAMAGED, unsound))
-        self._begin(found, mark or Ledger())
+        self._evicted = self._uncounted = self._scrubbed = 0
+        with ExitStack() as opened:
+            self._high_water = HighWater(files, directory / "highwater")
+            opened.callback(self._high_water.close)
+            segment_limit = settings.quota_bytes // settings.segment_bytes + 2
+            self._segments = SegmentFiles(files, directory, settings.segment_bytes, segment_limit)
+            opened.callback(self._segments.close)
+            mark, unsound = self._high_water.read()
+            # Rows of little more than half a page leave the rest of it unused.
+            max_bytes = 2 * settings.quota_bytes + (16 << 20)
+            site = Site(self._path, files, self._quarantine, connect, max_bytes)
+            connection, found = open_database(site, mark or Ledger())
+            self._table = Table(connection, files, self._path, log_limit=settings.wal_bytes)
+            opened.callback(self._table.close)
+            self.reports = found.reports
+            if unsound and (found.rows or mark is not None):
+                found.tell(Trouble.HIGH_WATER_DAMAGED, unsound)
+            self._begin(found, mark or Ledger())
+            self._opened = opened.pop_all()
 
     @property
     def boots(self) -> int:
@@ -130,9 +138,7 @@ class DiskMedium:
         Raises:
             sqlite3.Error, OSError: the medium fails.
         """
-        if self._log_bytes * 2 > self._settings.wal_bytes:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            self._log_bytes = 0
+        if self._table.checkpoint():
             self._high_water.sync()
             if not self._reserve.present and self._reserve.make():
                 self._catalogue.quota_bytes = self._settings.quota_bytes
@@ -151,11 +157,10 @@ class DiskMedium:
 
     def close(self) -> None:
         """Let the files go, whatever state they are in."""
-        self._connection.close()
-        self._segments.close()
-        self._high_water.close()
+        self._opened.close()
 
     def _begin(self, found: Found, mark: Ledger) -> None:
+        self._drop_overwritten(found)
         for row in found.rows.values():
             self._catalogue.add(row.entry)
             if row.entry.sequence not in found.restored:
@@ -172,11 +177,52 @@ class DiskMedium:
         )
         plan = self._plan()
         plan.deletes.update(found.damaged, found.restored)
+        self._settle_last_commit(plan, found, mark)
         plan.stamp()
         self._commit(plan, [found.rows[number] for number in found.restored])
         self._high_water.write_both(self._ledger)
-        self._extend_log()
+        self._table.extend_log()
         self._reserve.make()
+
+    def _drop_overwritten(self, found: Found) -> None:
+        """Leave out restored rows whose place in the segment files has another owner by now."""
+        restored = set(found.restored)
+        entries = [row.entry for number, row in found.rows.items() if number not in restored]
+        self._segments.claim([entry.extent for entry in entries if entry.extent is not None])
+        taken = {entry.extent for entry in entries}
+        for number in found.restored:
+            row = found.rows[number]
+            extent = row.entry.extent
+            if extent is not None and (
+                extent in taken or crc_of(self._segments.read(extent)) != row.data_crc
+            ):
+                del found.rows[number]
+        found.restored = [number for number in found.restored if number in found.rows]
+
+    def _settle_last_commit(self, plan: Plan, found: Found, mark: Ledger) -> None:
+        """Make sure of the blobs that a power cut may have caught between two syncs.
+
+        Sound ones are written again: after a failed sync the kernel shows bytes that the medium
+        does not have. The others were either never acknowledged, or are damaged.
+        """
+        last = found.ledger.commit
+        torn = []
+        for row in found.rows.values():
+            extent = row.entry.extent
+            if extent is not None and row.ledger.commit == last:
+                blob = self._segments.read(extent)
+                if len(blob) == extent.length and crc_of(blob) == row.data_crc:
+                    self._segments.write(extent, blob)
+                else:
+                    torn.append(row.entry)
+        self._segments.start_sync()
+        self._segments.finish_sync()
+        if torn and mark.commit >= last:
+            plan.bury(torn, Reason.CORRUPT)
+            found.tell(Trouble.ROWS_DAMAGED, len(torn))
+        else:
+            plan.forget(torn)
+            found.tell(Trouble.UNFINISHED, len(torn))
 
     def _plan(self) -> Plan:
         ledger = self._ledger
@@ -195,46 +241,30 @@ class DiskMedium:
     def _commit(self, plan: Plan, restored: Sequence[Row] = ()) -> None:
         if not plan.finish():
             return
-        packed = Packer(self._weights, self._total, self._ledger, plan.created)
+        for entry, data in plan.inserts.values():
+            if entry.extent is not None:
+                self._segments.write(entry.extent, data)
+        self._segments.start_sync()
+        packer = Packer(self._weights, self._total, self._ledger, plan.created)
         for sequence in plan.deletes:
-            packed.forget(sequence)
+            packer.forget(sequence)
         for row in restored:
-            packed.add(row.entry, row.data, row.data_crc)
-        updates = []
+            packer.insert(row.entry, row.data, row.data_crc)
         for stub in plan.updates.values():
-            packed.forget(stub.sequence)
-            updates.append((packed.row(stub, b"", 0), stub.sequence))
+            packer.update(stub)
         for entry, data in plan.inserts.values():
             if entry.extent is None:
-                packed.add(entry, data, 0)
+                packer.insert(entry, data, 0)
             else:
-                self._segments.write(entry.extent, data)
-                packed.add(entry, b"", crc_of(data))
-        self._segments.sync()
-        self._write(plan.deletes, updates, packed.inserts)
-        self._ledger, self._total = packed.ledger, packed.total
+                packer.insert(entry, b"", crc_of(data))
+        self._table.write(plan.deletes, packer.updates, packer.finish())
+        self._segments.finish_sync()
+        self._ledger, self._total = packer.ledger, packer.total
         self._high_water.write(self._ledger)
         for extent in plan.freed:
             self._segments.free(extent)
         self._evicted += plan.evicted
         self._uncounted += plan.uncounted
-
-    def _write(
-        self,
-        deletes: set[int],
-        updates: list[tuple[bytes, int]],
-        inserts: list[tuple[int, bytes]],
-    ) -> None:
-        execute, many = self._connection.execute, self._connection.executemany
-        execute("BEGIN IMMEDIATE")
-        if deletes:
-            many("DELETE FROM entry WHERE sequence = ?", [(number,) for number in deletes])
-        if updates:
-            many("UPDATE entry SET record = ? WHERE sequence = ?", updates)
-        many("INSERT INTO entry VALUES (?, ?)", inserts)
-        execute("COMMIT")
-        pages = 4 + len(deletes) // 4 + len(updates) // 4 + len(inserts) // 3
-        self._log_bytes += pages * PAGE_BYTES
 
     def _fetch(self, ticket: int, fetch: Fetch) -> list[Result]:
         entry = self._catalogue.entries.get(fetch.sequence)
@@ -261,10 +291,7 @@ class DiskMedium:
         return [*results, Scrubbed(ticket, len(chosen))]
 
     def _read(self, entry: Entry) -> bytes:
-        found = self._connection.execute(
-            "SELECT record FROM entry WHERE sequence = ?", (entry.sequence,)
-        ).fetchone()
-        row = read_row(found[0] if found and isinstance(found[0], bytes) else b"")
+        row = self._table.read(entry.sequence)
         if row.entry != entry:
             raise DamagedError(f"entry {entry.sequence}: another one in its place")
         if entry.extent is None:
@@ -281,18 +308,3 @@ class DiskMedium:
         plan.forget([e for e in damaged if e.kind != Kind.BUNDLE])
         self._commit(plan)
         return [Report(UNSOLICITED, Trouble.ROWS_DAMAGED, len(damaged)), *buried]
-
-    def _extend_log(self) -> None:
-        """Give the log its full size.
-
-        Commits then overwrite it and wait for no file system journal; sqlite stops reading at
-        the first frame without its salt.
-        """
-        descriptor = self._files.open(log_of(self._path))
-        try:
-            size = self._files.size(descriptor)
-            if size < self._settings.wal_bytes:
-                self._files.write(descriptor, bytes(self._settings.wal_bytes - size), size)
-                self._files.sync(descriptor)
-        finally:
-            self._files.close(descriptor)

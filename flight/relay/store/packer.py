@@ -1,4 +1,4 @@
-"""Packs the rows of one commit, each with the ledger that vouches for the rows before it."""
+"""Packs the rows of one commit; the last one carries the ledger that vouches for all others."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,37 +8,54 @@ from flight.relay.store.values import Entry
 
 @dataclass(slots=True)
 class Packer:
-    """Packs rows one after the other, each with the ledger as it stands before it."""
+    """Keeps the sums while rows come and go."""
 
     weights: dict[int, int]
     """Of every entry, by number; changed in place."""
     total: int
     """Their sum, modulo WEIGHT_MODULUS."""
     ledger: Ledger
-    """The last row's."""
+    """The last row's: of the commit before until ``finish``, of this one after it."""
     created: int
-    inserts: list[tuple[int, bytes]] = field(default_factory=list)
-    """(number, row), in the order of their ledgers."""
+    updates: list[tuple[bytes, int]] = field(default_factory=list)
+    """(row, number)."""
+    _inserts: list[tuple[int, bytes]] = field(default_factory=list)
+    _last: tuple[Entry, bytes, int] | None = None
 
     def __post_init__(self) -> None:
         """Open the next commit's ledger."""
-        self.ledger = replace(self.ledger, commit=self.ledger.commit + 1, created=self.created)
+        commit = self.ledger.commit + 1
+        self.ledger = replace(self.ledger, commit=commit, count=0, total=0, created=self.created)
 
     def forget(self, sequence: int) -> None:
         """Take a row out of the sums."""
-        self.total = (self.total - self.weights.pop(sequence, 0)) % WEIGHT_MODULUS
+        self.total -= self.weights.pop(sequence, 0)
 
-    def add(self, entry: Entry, data: bytes, data_crc: int) -> None:
-        """Pack one row to be inserted."""
-        self.inserts.append((entry.sequence, self.row(entry, data, data_crc)))
+    def update(self, entry: Entry) -> None:
+        """Put a row without data in place of the one with its number."""
+        self.forget(entry.sequence)
+        self.updates.append((self._row(entry, b"", 0), entry.sequence))
 
-    def row(self, entry: Entry, data: bytes, data_crc: int) -> bytes:
-        """Return one row's bytes and count it in."""
-        old = self.ledger
-        self.ledger = Ledger(
-            old.commit, entry.sequence, len(self.weights), self.total, self.created, old.boots
-        )
-        record, weight = pack_row(entry, data, data_crc, self.ledger)
+    def insert(self, entry: Entry, data: bytes, data_crc: int) -> None:
+        """Add a row."""
+        if self._last is not None:
+            self._inserts.append((self._last[0].sequence, self._row(*self._last)))
+        self._last = entry, data, data_crc
+
+    def finish(self) -> list[tuple[int, bytes]]:
+        """Return the (number, row) pairs to be inserted; the last has the ledger."""
+        if self._last is not None:
+            entry = self._last[0]
+            self.total %= WEIGHT_MODULUS
+            self.ledger = replace(
+                self.ledger, sequence=entry.sequence, count=len(self.weights), total=self.total
+            )
+            self._inserts.append((entry.sequence, self._row(*self._last)))
+            self.total %= WEIGHT_MODULUS
+        return self._inserts
+
+    def _row(self, entry: Entry, data: bytes, data_crc: int) -> bytes:
+        row, weight = pack_row(entry, data, data_crc, self.ledger)
         self.weights[entry.sequence] = weight
-        self.total = (self.total + weight) % WEIGHT_MODULUS
-        return record
+        self.total += weight
+        return row

@@ -5,7 +5,7 @@ anew, so that the catalogue always says what is on the medium.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flight.relay.settings import StoreSettings
 from flight.relay.store.catalogue import Catalogue
@@ -47,8 +47,11 @@ class Plan:
 
     def put(self, ticket: int, put: Put) -> list[Result]:
         """Plan for one bundle to be kept, and for others to go if there is no room."""
-        if put.received and put.identity in self.catalogue.identities:
-            return [Duplicate(ticket)]
+        known = self.catalogue.identities.get(put.identity)
+        if known is not None:
+            # Our own come twice only when a transaction is repeated that had gone well after all.
+            entry = self.catalogue.entries[known]
+            return [Duplicate(ticket) if put.received else Stored(ticket, entry)]
         victims = self.catalogue.victims(
             len(put.data), priority=put.priority, received=put.received
         )
@@ -58,18 +61,18 @@ class Plan:
         self.evicted += len(victims)
         for sequence in put.clears:
             self._drop(sequence)
-        large = len(put.data) >= self.settings.blob_bytes
+        length = len(put.data)
         entry = Entry(
-            sequence=self._next(),
-            kind=Kind.BUNDLE,
-            received=put.received,
-            priority=put.priority,
-            identity=put.identity,
-            label=put.label,
-            length=len(put.data),
-            expires_dtn_ms=put.expires_dtn_ms,
-            left_ms=put.left_ms,
-            extent=self.allocate(len(put.data)) if large else None,
+            self._next(),
+            Kind.BUNDLE,
+            put.received,
+            put.priority,
+            put.identity,
+            put.label,
+            length,
+            put.expires_dtn_ms,
+            put.left_ms,
+            self.allocate(length) if length >= self.settings.blob_bytes else None,
         )
         self._insert(entry, put.data)
         self.created = max(self.created, put.created)
@@ -95,16 +98,17 @@ class Plan:
         for at in range(0, len(entries), TOMBSTONE_ITEMS):
             group = tuple(entries[at : at + TOMBSTONE_ITEMS])
             for entry in group:
-                self._drop(entry.sequence)
+                # A damaged bundle's identity is forgotten: its peer may still have a sound copy.
+                self._drop(entry.sequence, keep_identity=reason != Reason.CORRUPT)
             tombstone = self._tombstone(reason, group)
             numbers = tuple(entry.sequence for entry in group)
             results.append(Buried(UNSOLICITED, numbers, reason, tombstone))
         return results
 
     def forget(self, entries: list[Entry]) -> None:
-        """Plan for entries that are no bundles to go."""
+        """Plan for entries to go without a trace."""
         for entry in entries:
-            self._drop(entry.sequence)
+            self._drop(entry.sequence, keep_identity=False)
 
     def finish(self) -> bool:
         """Make sure that the last row carries the ledger; False: there is nothing to write."""
@@ -119,7 +123,7 @@ class Plan:
 
     def stamp(self) -> None:
         """Plan a row that brings nothing but the ledger."""
-        self._insert(_bare(self._next(), Kind.LEDGER, priority=0), b"")
+        self._insert(Entry(self._next(), Kind.LEDGER), b"")
 
     def _next(self) -> int:
         self.sequence += 1
@@ -134,28 +138,24 @@ class Plan:
             self.uncounted += len(group)
             return None
         data = pack_tombstone(reason, group)
-        entry = replace(_bare(self._next(), Kind.TOMBSTONE, priority=0), length=len(data))
+        entry = Entry(self._next(), Kind.TOMBSTONE, length=len(data))
         self._insert(entry, data)
         return entry
 
-    def _drop(self, sequence: int) -> None:
+    def _drop(self, sequence: int, *, keep_identity: bool = True) -> None:
         entry = self.catalogue.entries.get(sequence)
         if entry is None:
             return
         if entry.extent is not None:
             self.freed.append(entry.extent)
-        if entry.kind == Kind.BUNDLE and entry.received:
+        if entry.kind == Kind.BUNDLE and entry.received and keep_identity:
             self._keep_identity(entry)
             return
         self.catalogue.remove(entry)
         self._erase(sequence)
 
     def _keep_identity(self, entry: Entry) -> None:
-        stub = replace(
-            _bare(entry.sequence, Kind.SEEN, entry.priority),
-            received=True,
-            identity=entry.identity,
-        )
+        stub = Entry(entry.sequence, Kind.SEEN, True, entry.priority, entry.identity)
         self.catalogue.replace(stub)
         if entry.sequence in self.inserts:
             self.inserts[entry.sequence] = (stub, b"")
@@ -170,17 +170,3 @@ class Plan:
         self.updates.pop(sequence, None)
         if self.inserts.pop(sequence, None) is None:
             self.deletes.add(sequence)
-
-
-def _bare(sequence: int, kind: Kind, priority: int) -> Entry:
-    return Entry(
-        sequence=sequence,
-        kind=kind,
-        received=False,
-        priority=priority,
-        identity=b"",
-        label=b"",
-        length=0,
-        expires_dtn_ms=0,
-        left_ms=0,
-    )

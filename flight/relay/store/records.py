@@ -1,8 +1,8 @@
 """One entry as the bytes of one row, the ledger inside it, and what a tombstone holds.
 
-Every row carries the ledger as it stood before that row: how many entries there are besides,
-the sum of their weights, the commit's number. So the last row vouches for all others, at no
-further page written. A row's CRC-32C covers every byte before the CRC, and, for blobs, the CRC of
+The last row of each commit carries the ledger: how many entries there are besides, the sum of
+their weights, the commit's number. So the last row of all vouches for the others, at no further
+page written. A row's CRC-32C covers every byte before the CRC, and, for blobs, the CRC of
 the bytes in the segment file. A row names itself (magic, sequence number, lengths), so that it
 can be found in a damaged file without sqlite's help.
 """
@@ -18,10 +18,8 @@ MAGIC = b"fsR1"
 """Begins every row; the digit is the layout's version."""
 
 _HEADER = struct.Struct(">4sQBBBHHIQqIQIQIQQI")
-_CRC = struct.Struct(">I")
 _IN_ROW = 0xFFFFFFFF
 WEIGHT_MODULUS = 1 << 64
-_RECEIVED = 1
 
 _TOMB_HEAD = struct.Struct(">BH")
 _TOMB_ITEM = struct.Struct(">HBI")
@@ -61,6 +59,7 @@ class Row:
     """Empty where the entry has an extent."""
     data_crc: int
     weight: int
+    """What it adds to the ledger's total: number and CRC side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ class Buried:
     identity: bytes
     priority: int
     length: int
-
-
-def weigh(sequence: int, crc: int) -> int:
-    """Return what one row adds to the ledger's total."""
-    return (sequence << 32 | crc) % WEIGHT_MODULUS
 
 
 def crc_of(data: bytes) -> int:
@@ -88,20 +82,21 @@ def pack_row(entry: Entry, data: bytes, data_crc: int, ledger: Ledger) -> tuple[
     ``data`` is empty for an entry with an extent, and ``data_crc`` 0 for one without. Of the
     ledger, the sequence is not written: the row's own number says it.
     """
-    extent = entry.extent
+    sequence, kind, received, priority, identity, label, length, expires, left, extent = entry
+    segment, offset = (_IN_ROW, 0) if extent is None else (extent.segment, extent.offset)
     header = _HEADER.pack(
         MAGIC,
-        entry.sequence,
-        entry.kind,
-        _RECEIVED if entry.received else 0,
-        entry.priority,
-        len(entry.identity),
-        len(entry.label),
-        entry.length,
-        entry.expires_dtn_ms,
-        entry.left_ms,
-        _IN_ROW if extent is None else extent.segment,
-        0 if extent is None else extent.offset,
+        sequence,
+        kind,
+        received,
+        priority,
+        len(identity),
+        len(label),
+        length,
+        expires,
+        left,
+        segment,
+        offset,
         data_crc,
         ledger.commit,
         ledger.count,
@@ -109,9 +104,9 @@ def pack_row(entry: Entry, data: bytes, data_crc: int, ledger: Ledger) -> tuple[
         ledger.created,
         ledger.boots,
     )
-    body = b"".join((header, entry.identity, entry.label, data))
-    crc = int(google_crc32c.value(body))
-    return body + _CRC.pack(crc), weigh(entry.sequence, crc)
+    body = b"".join((header, identity, label, data))
+    crc = google_crc32c.value(body)
+    return body + crc.to_bytes(4, "big"), sequence << 32 | crc
 
 
 def read_row(record: bytes) -> Row:
@@ -122,7 +117,7 @@ def read_row(record: bytes) -> Row:
     """
     if len(record) < _HEADER.size or record[:4] != MAGIC:
         raise DamagedError("not a record")
-    _, sequence, kind, flags, priority, identity_bytes, label_bytes, length, *rest = (
+    _, sequence, kind, received, priority, identity_bytes, label_bytes, length, *rest = (
         _HEADER.unpack_from(record)
     )
     expires, left, segment, offset, data_crc, commit, count, total, created, boots = rest
@@ -131,12 +126,12 @@ def read_row(record: bytes) -> Row:
     end = data_at + (length if segment == _IN_ROW else 0)
     body = record[:end]
     crc = int(google_crc32c.value(body))
-    if record[end : end + 4] != _CRC.pack(crc):
+    if record[end : end + 4] != crc.to_bytes(4, "big"):
         raise DamagedError(f"entry {sequence}: CRC")
     entry = Entry(
         sequence=sequence,
         kind=Kind(kind),
-        received=bool(flags & _RECEIVED),
+        received=bool(received),
         priority=priority,
         identity=body[_HEADER.size : label_at],
         label=body[label_at:data_at],
@@ -146,7 +141,7 @@ def read_row(record: bytes) -> Row:
         extent=None if segment == _IN_ROW else Extent(segment, offset, length),
     )
     ledger = Ledger(commit, sequence, count, total, created, boots)
-    return Row(entry, ledger, body[data_at:], data_crc, weigh(sequence, crc))
+    return Row(entry, ledger, body[data_at:], data_crc, sequence << 32 | crc)
 
 
 def pack_tombstone(reason: Reason, buried: tuple[Entry, ...]) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from flight.relay.store.files import Files
 from flight.relay.store.quarantine import Quarantine
 from flight.relay.store.records import MAGIC, WEIGHT_MODULUS, DamagedError, Ledger, Row, read_row
-from flight.relay.store.schema import Connect, is_ours, prepare
+from flight.relay.store.schema import Connect, is_ours, log_of, prepare
 from flight.relay.store.values import UNSOLICITED, Report, Trouble
 
 _WINDOW_BYTES = 1 << 20
@@ -194,8 +194,3 @@ def _search(files: Files, path: Path) -> Iterator[Row]:
                 at = window.find(MAGIC, at + 1)
     finally:
         files.close(descriptor)
-
-
-def log_of(path: Path) -> Path:
-    """Return where sqlite keeps the write-ahead log of a database."""
-    return path.with_name(path.name + "-wal")

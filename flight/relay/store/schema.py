@@ -76,3 +76,8 @@ def is_ours(connection: sqlite3.Connection) -> bool:
 def _ask(connection: sqlite3.Connection, pragma: str) -> object:
     row = connection.execute(f"PRAGMA {pragma}").fetchone()
     return None if row is None else row[0]
+
+
+def log_of(path: Path) -> Path:
+    """Return where sqlite keeps the write-ahead log of a database."""
+    return path.with_name(path.name + "-wal")

@@ -2,11 +2,14 @@
 
 A row in sqlite is written twice (log, then database); a blob here once. Files are made whole
 (reserve, sync, rename, sync the directory) and then written in place, so a commit waits for its
-bytes and for no file system journal. Which extents are taken is not written down: the rows say
+bytes and for no file system journal. Blobs and the rows that name them are synced side by side:
+a power cut between the two leaves a row whose blob fails its CRC, in the last commit only, and
+that commit was not acknowledged yet. Which extents are taken is not written down: the rows say
 it. An extent freed by a commit is given out again only after that commit, since until then a
 power cut brings its owner back.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from flight.relay.store.files import Files
@@ -28,12 +31,15 @@ class SegmentFiles:
         self._descriptors: dict[int, int] = {}
         self._free: dict[int, list[tuple[int, int]]] = {}
         self._written: set[int] = set()
+        self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-sync")
+        self._syncing: Future[None] | None = None
 
     def claim(self, extents: list[Extent]) -> None:
         """Open the files present and take note of the extents that rows own."""
         numbers = {int(path.stem) for path in self._directory.glob("*.segment")}
         for number in sorted(numbers | {extent.segment for extent in extents}):
-            self._descriptors[number] = self._files.open(self._path(number))
+            if number not in self._descriptors:
+                self._descriptors[number] = self._files.open(self._path(number))
             self._free[number] = _gaps(
                 sorted((e.offset, _whole(e.length)) for e in extents if e.segment == number),
                 self._segment_bytes,
@@ -67,15 +73,28 @@ class SegmentFiles:
         self._files.write(self._descriptors[extent.segment], data, extent.offset)
         self._written.add(extent.segment)
 
-    def sync(self) -> None:
-        """Return once every blob written is on the medium."""
-        while self._written:
-            self._files.sync(self._descriptors[next(iter(self._written))])
-            self._written.pop()
+    def start_sync(self) -> None:
+        """Begin to bring every blob written onto the medium."""
+        if self._written:
+            written = [self._descriptors[number] for number in sorted(self._written)]
+            self._written.clear()
+            self._syncing = self._syncer.submit(self._sync, written)
+
+    def finish_sync(self) -> None:
+        """Return once what start_sync began is done.
+
+        Raises:
+            OSError: it cannot be done; which of the blobs are on the medium is unknown.
+        """
+        if self._syncing is not None:
+            syncing, self._syncing = self._syncing, None
+            syncing.result()
 
     def read(self, extent: Extent) -> bytes:
         """Return a blob's bytes, unchecked; fewer where the file is cut short."""
-        descriptor = self._descriptors[extent.segment]
+        descriptor = self._descriptors.get(extent.segment)
+        if descriptor is None:
+            return b""
         return self._files.read(descriptor, extent.length, extent.offset)
 
     def free(self, extent: Extent) -> None:
@@ -94,8 +113,13 @@ class SegmentFiles:
 
     def close(self) -> None:
         """Close every file."""
+        self._syncer.shutdown()
         while self._descriptors:
             self._files.close(self._descriptors.popitem()[1])
+
+    def _sync(self, descriptors: list[int]) -> None:
+        for descriptor in descriptors:
+            self._files.sync(descriptor)
 
     def _make(self, number: int) -> None:
         temporary = self._directory / "new.part"

@@ -7,7 +7,7 @@ degradation) comes with ticket 0, ahead of the result that caused it.
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 UNSOLICITED = 0
 """The ticket of a result that answers no operation."""
@@ -49,31 +49,29 @@ class Extent:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the store knows of one entry without reading its bytes."""
 
     sequence: int
     """Counts every entry ever made, without a gap."""
     kind: Kind
-    received: bool
+    received: bool = False
     """From a peer, not made here."""
-    priority: int
-    identity: bytes
+    priority: int = 0
+    identity: bytes = b""
     """Opaque to the store; empty for tombstones."""
-    label: bytes
+    label: bytes = b""
     """Opaque to the store: what its owner wants to know before it reads the bytes."""
-    length: int
+    length: int = 0
     """Bytes of data."""
-    expires_dtn_ms: int
+    expires_dtn_ms: int = 0
     """0: unknown, then left_ms counts."""
-    left_ms: int
+    left_ms: int = 0
     """Lifetime left when it was put."""
     extent: Extent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Keep one bundle; answered by Stored, Duplicate or Refused."""
 
     data: bytes
@@ -115,8 +113,7 @@ class Scrub:
 Operation: TypeAlias = Put | Delete | Fetch | Scrub
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """The bundle is on the medium."""
 
     ticket: int
@@ -199,6 +196,8 @@ class Trouble(IntEnum):
     """The medium cannot be written: the store works in memory from here on."""
     MEDIUM_RETRIED = 8
     """A write failed once and went well after the database was opened again."""
+    UNFINISHED = 10
+    """The last commit was cut off before it was acknowledged; count: its entries taken back."""
     LEDGER_MISMATCH = 9
     """Entries and ledger disagree though each is sound; count: entries in the database."""
 

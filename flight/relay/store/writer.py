@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
+from queue import SimpleQueue
 
 from flight.relay.settings import StoreSettings
 from flight.relay.store.values import Entry, Medium, Operation, Result, StoreStatus
@@ -25,10 +26,8 @@ class ThreadedStore:
         self.created = medium.created
         self._status = medium.status()
         self._ticket = 0
-        self._waiting: deque[tuple[int, Operation]] = deque()
+        self._waiting: SimpleQueue[tuple[int, Operation] | None] = SimpleQueue()
         self._done: deque[Result] = deque(medium.tidy())
-        self._work = threading.Semaphore(0)
-        self._closing = False
         self._failure: Future[None] = Future()
         self._eventfd = os.eventfd(len(self._done), os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -41,11 +40,10 @@ class ThreadedStore:
 
     def submit(self, operation: Operation) -> int | None:
         """Queue one operation and return its ticket, or None when the queue is full."""
-        if len(self._waiting) >= self._settings.queue_limit:
+        if self._waiting.qsize() >= self._settings.queue_limit:
             return None
         self._ticket += 1
-        self._waiting.append((self._ticket, operation))
-        self._work.release()
+        self._waiting.put((self._ticket, operation))
         return self._ticket
 
     def fileno(self) -> int:
@@ -64,10 +62,7 @@ class ThreadedStore:
             os.eventfd_read(self._eventfd)
         except BlockingIOError:
             return ()
-        results = []
-        while self._done:
-            results.append(self._done.popleft())
-        return tuple(results)
+        return tuple(self._done.popleft() for _ in range(len(self._done)))
 
     def status(self) -> StoreStatus:
         """Return the counters as of the last commit."""
@@ -75,32 +70,33 @@ class ThreadedStore:
 
     def close(self) -> None:
         """Finish what is queued and let the medium go."""
-        self._closing = True
-        self._work.release()
+        self._waiting.put(None)
         self._thread.join()
         os.close(self._eventfd)
 
     def _run(self) -> None:
         try:
-            self._serve()
+            while batch := self._take_batch():
+                self._tell(self._medium.apply(batch))
+                self._tell(self._medium.tidy())
         except BaseException as error:  # noqa: BLE001  the control thread must see it and die of it
             self._failure.set_exception(error)
             os.eventfd_write(self._eventfd, 1)
         finally:
             self._medium.close()
 
-    def _serve(self) -> None:
-        while True:
-            self._work.acquire()
-            while self._waiting:
-                self._tell(self._medium.apply(self._take_batch()))
-                self._tell(self._medium.tidy())
-            if self._closing:
-                return
-
     def _take_batch(self) -> tuple[tuple[int, Operation], ...]:
-        count = min(len(self._waiting), self._settings.batch_limit)
-        return tuple(self._waiting.popleft() for _ in range(count))
+        """Wait for work and return all there is, up to the limit; empty: the end."""
+        batch: list[tuple[int, Operation]] = []
+        item = self._waiting.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == self._settings.batch_limit or self._waiting.empty():
+                return tuple(batch)
+            item = self._waiting.get()
+        if batch:
+            self._waiting.put(None)  # found the end behind some work: come back for it
+        return tuple(batch)
 
     def _tell(self, results: list[Result]) -> None:
         if results:
