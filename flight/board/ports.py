@@ -149,7 +149,7 @@ class Trouble:
 def _resolve(address: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if not host or not port.isdigit() or int(port) > 0xFFFF:
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise PortError(f"udp address {address!r} is not HOST:PORT, such as 127.0.0.1:4556")
     try:
         found = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)

@@ -99,6 +99,8 @@ def test_a_cube_above_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> 
     [
         ("ENVI", "INVE", 'its first line must be "ENVI"'),
         ("bands   = 2", "", "bands is ''"),
+        ("bands   = 2", "bands = \u00b2", "bands is '\u00b2'"),
+        ("header offset = 0", "header offset = \u00b2", "header offset is"),
         ("bands   = 2", "bands = 3", "2 wavelengths for 3 bands"),
         ("interleave = bsq", "interleave = bxq", "interleave is 'bxq'; it must be one of bsq"),
         ("data type = 12", "data type = 6", "data type is '6'"),

@@ -24,7 +24,7 @@ def test_a_frame_depends_on_seed_and_number_only(kind: str) -> None:
     assert not np.array_equal(frame(kind, 3, 1), frame(kind, 4, 1))
 
 
-def test_a_simulated_camera_is_a_sensor_that_a_restart_resumes() -> None:
+def test_a_simulated_detector_is_a_sensor_that_a_restart_resumes() -> None:
     command = (sys.executable, "-m", "tools.sim", "xray", "--seed", "5", "--frames", "4")
     settings = SensorSettings(
         "xrf",

@@ -105,7 +105,7 @@ def read_envi_header(name: str, data: bytes) -> EnviHeader:
     dtype = choose("data type", _DTYPES)
     order = choose("byte order", {"0": "<", "1": ">"}) if "byte order" in fields else "<"
     offset = fields.get("header offset", "0")
-    if not offset.isdigit() or len(offset) > 9:
+    if not (offset.isascii() and offset.isdigit()) or len(offset) > 9:
         raise FrameError(name, f"header offset is {offset[:20]!r}", "it must be a whole number")
     scale = _numbers(name, "reflectance scale factor", fields)
     ignored = _numbers(name, "data ignore value", fields)

@@ -120,7 +120,7 @@ def _axis_of(keys: Mapping[str, str], values: NDArray[np.float64]) -> tuple[int,
     energies = values[::2]
     gain = (float(energies[-1]) - float(energies[0])) / max(1, len(energies) - 1)
     unit = _milli_ev(keys)
-    if not unit or not gain > 0 or not np.isfinite(gain):
+    if not unit or not 0 < gain < 1e9 or not abs(float(energies[0])) < 1e9:
         return ()
     return (round(float(energies[0]) * unit), round(gain * unit))
 

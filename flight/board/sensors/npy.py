@@ -4,19 +4,26 @@ Source: numpy.lib.format, versions 1.0 and 2.0. Written afresh because a stream 
 array's size before its bytes have come, and because a header is bounded here before it is read.
 """
 
-import ast
+import re
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.board.sensors.reading import MAX_DIMENSION, FrameError, Number
+from flight.board.sensors.reading import FrameError, Number, read_dimension
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER_BYTES = 1024
 _PREFIX_BYTES = 12
 """Magic, version and the header's length; a version 1 file has two bytes of header in it."""
+_ENTRY = (
+    r"""['"](?:descr['"]\s*:\s*['"](?P<dtype>[^'"]*)['"]"""
+    r"""|fortran_order['"]\s*:\s*(?P<order>True|False)"""
+    r"""|shape['"]\s*:\s*\((?P<shape>[\d,\s]*)\))"""
+)
+_HEADER = re.compile(rf"\s*\{{\s*(?:{_ENTRY}\s*,?\s*){{3}}\}}\s*")
+"""A Python dictionary of three entries in any order; no evaluator need see it."""
 _DTYPES = ("u1", "u2", "u4", "i1", "i2", "i4", "i8", "f4", "f8")
 _AGAIN = "write it with numpy.save, allow_pickle=False"
 
@@ -140,23 +147,14 @@ def _header_end(data: bytes | bytearray) -> int:
 
 
 def _parse(name: str, text: bytes, offset: int) -> NpyHeader:
-    try:
-        # A literal and nothing else; the header is short, so nesting cannot exhaust the parser.
-        table: object = ast.literal_eval(text.decode("latin-1").strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise FrameError(name, "its header is damaged", _AGAIN) from error
-    if not isinstance(table, dict) or set(table) != {"descr", "fortran_order", "shape"}:
-        raise FrameError(name, "its header lacks or adds a key", _AGAIN)
-    dtype, order, shape = table["descr"], table["fortran_order"], table["shape"]
-    if not isinstance(dtype, str) or dtype[:1] not in ("<", ">", "|") or dtype[1:] not in _DTYPES:
-        raise FrameError(name, f"numbers of type {str(dtype)[:20]!r}", f"use one of {_DTYPES}")
-    if not isinstance(order, bool) or not isinstance(shape, tuple):
-        raise FrameError(name, "its header is damaged", _AGAIN)
-    sides: list[int] = []
-    for side in shape:
-        if type(side) is not int or not 1 <= side <= MAX_DIMENSION:
-            raise FrameError(name, f"a side of {str(side)[:20]}", f"1 to {MAX_DIMENSION}")
-        sides.append(side)
+    found = _HEADER.fullmatch(text.decode("latin-1"))
+    if found is None or None in found.groups():
+        raise FrameError(name, "its header is no .npy header of one array", _AGAIN)
+    dtype, order, shape = found["dtype"], found["order"], found["shape"]
+    if dtype[:1] not in ("<", ">", "|") or dtype[1:] not in _DTYPES:
+        raise FrameError(name, f"numbers of type {dtype[:20]!r}", f"use one of {_DTYPES}")
+    words = [word.strip() for word in shape.split(",") if word.strip()]
+    sides = tuple(read_dimension(name, "a side", word) for word in words)
     if not 1 <= len(sides) <= 3:
         raise FrameError(name, f"{len(sides)} dimensions", "a frame has one to three")
-    return NpyHeader(dtype, tuple(sides), order, offset)
+    return NpyHeader(dtype, sides, order == "True", offset)

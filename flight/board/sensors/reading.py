@@ -113,7 +113,7 @@ def read_dimension(name: str, what: str, text: str | bytes) -> int:
         FrameError: it is not a whole number from 1 to MAX_DIMENSION.
     """
     # isdigit and a length first: int() of a million digits takes minutes.
-    number = int(text) if text.isdigit() and len(text) <= 8 else 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 8 else 0
     if not 1 <= number <= MAX_DIMENSION:
         shown = text[:20] if isinstance(text, str) else text[:20].decode("ascii", "replace")
         raise FrameError(
