@@ -1,7 +1,7 @@
 """Which picture a product is drawn as, and what of its frame is drawn with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +9,18 @@ from matplotlib.figure import Figure
 
 from flight.autonomy.downlink import region
 from flight.autonomy.terrain import Ground, square
-from flight.product.codecs import Decoded
-from flight.product.errors import WireError
-from flight.product.journal import JournalEntry
 from flight.product.part import Header, ProductKind
-from flight.product.values import Finding, Kind, SensorKind
-from ground.console import clean
+from flight.product.values import Kind
 from ground.content import Content
 from ground.library import Library
 from ground.pictures.cubes import draw_classes, draw_cube
-from ground.pictures.frames import HazardMap, Site, View, draw_frame, draw_hazards
+from ground.pictures.frames import draw_frame, draw_hazards
 from ground.pictures.spectra import Curve, draw_reflectance, draw_xray
-from ground.pictures.style import Words, save
-from ground.times import utc
+from ground.pictures.style import save
+from ground.pictures.values import HazardMap, View
+from ground.subject import Subject
 from ground.words import kind_name
 
-BRIGHTNESS_PM = 1_500_000
-"""A cube's brightness is drawn at the band nearest to this: no mineral of ours absorbs there."""
 MOST_CURVES = 24
 """Spectra drawn in one picture at most; the strangest come first."""
 
@@ -54,73 +49,6 @@ def figure_of(library: Library, content: Content) -> Figure | None:
     if draws is None or array is None or array.samples.size == 0:
         return None
     return draws(Subject(library, header, array, library.entry_of(header)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Subject:
-    """What is to be drawn, and what is known of its frame."""
-
-    library: Library
-    header: Header
-    array: Decoded
-    entry: JournalEntry | None
-
-    def words(self, what: str) -> Words:
-        """Return what stands above the picture."""
-        header = self.header
-        said = [utc(header.taken.dtn_ms), f"product {header.id}"]
-        if header.model_digest:
-            said.append(f"model {header.model_digest.hex()}")
-        if not self.array.complete:
-            said.append(f"{100 * self.array.present.mean():.0f} % received")
-        title = f"{what}, {clean(header.sensor, 32)} frame {header.frame_number}"
-        return Words(title, "  ·  ".join(said))
-
-    def findings(self, kind: Kind) -> tuple[Finding, ...]:
-        """Return the frame's findings of one kind."""
-        found = self.entry.decision.findings if self.entry else ()
-        return tuple(finding for finding in found if finding.kind is kind)
-
-    @property
-    def axis(self) -> tuple[int, ...]:
-        """The frame's axis; () where its entry has not arrived."""
-        return self.entry.step.axis if self.entry else ()
-
-    @property
-    def site(self) -> Site | None:
-        """The chosen site."""
-        sites = self.findings(Kind.SAFE_SITE)
-        return Site(sites[0].row, sites[0].column, sites[0].extent) if sites else None
-
-    @property
-    def metres_per_pixel(self) -> float | None:
-        """The frame's scale where it is known."""
-        camera = self.entry is not None and self.entry.step.kind is SensorKind.CAMERA
-        return self.axis[0] / 1e6 if camera and self.axis and self.axis[0] > 0 else None
-
-    def companion(self, kind: ProductKind) -> Decoded | None:
-        """Return the array of another product of the same frame, where it is to be had."""
-        row = self.library.of_frame(self.header, kind)
-        if row is None:
-            return None
-        try:
-            return self.library.read(row.header.id).array
-        except WireError:
-            return None
-
-    def view(self, array: Decoded) -> View:
-        """Return a camera picture, however coarse, in the frame's own pixels."""
-        scale = 1
-        if self.entry is not None and self.entry.step.kind is SensorKind.CAMERA:
-            scale = max(1, max(self.entry.step.frame.shape) // max(array.samples.shape))
-        return View(array.samples, array.present, scale=scale)
-
-    def brightness(self, cube: Decoded) -> View:
-        """Return a cube at the band where only brightness tells."""
-        band = cube.samples.shape[0] // 2
-        if len(self.axis) == cube.samples.shape[0]:
-            band = min(range(len(self.axis)), key=lambda i: abs(self.axis[i] - BRIGHTNESS_PM))
-        return View(cube.samples[band], cube.present[band])
 
 
 def _draw_frame(about: Subject) -> Figure | None:

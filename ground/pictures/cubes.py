@@ -11,8 +11,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from flight.product.values import Finding
-from ground.pictures.frames import Mask, View, absent_patch, aspect_of, hatch_absent, stretch
-from ground.pictures.style import INK, PAPER, PHASES, Words, add_legend, new_sheet
+from ground.pictures.frames import absent_patch, aspect_of, hatch_absent
+from ground.pictures.style import INK, PAPER, PHASES, add_legend, new_sheet
+from ground.pictures.values import Mask, View, Words, stretch
 from ground.words import PHASE_NAMES
 
 Labels = NDArray[np.uint8]

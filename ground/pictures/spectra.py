@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from flight.autonomy.xray import LINES as XRAY_LINES
 from flight.product.values import Finding, Kind
-from ground.pictures.style import HAZARD, INK, LINES, PAPER, QUIET, RULE, Words, new_sheet
+from ground.pictures.style import HAZARD, INK, LINES, PAPER, QUIET, RULE, new_sheet
+from ground.pictures.values import Words
 from ground.words import element_name
 
 Values: TypeAlias = NDArray[np.float64]

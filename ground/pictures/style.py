@@ -5,7 +5,6 @@ and in grey print.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+
+from ground.pictures.values import Words
 
 PAPER = "#ffffff"
 INK = "#1c2430"
@@ -38,14 +39,6 @@ _LEGEND_ROW_IN = 0.2
 _LEFT_IN, _RIGHT_IN = 0.72, 0.3
 _LABEL_IN = 0.5
 """Below a panel: its tick labels and its axis label."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What stands above a picture."""
-
-    title: str
-    subtitle: str
 
 
 def new_sheet(
