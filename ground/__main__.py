@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from flight.product.errors import WireError
 from flight.settings import SettingsError
 from ground.catalogue import CatalogueError
-from ground.commands import exporting, indexing, listing, receiving, replaying, requesting, showing
+from ground.commands import (
+    exporting,
+    indexing,
+    listing,
+    receiving,
+    replaying,
+    reporting,
+    requesting,
+    showing,
+)
 from ground.commands.common import CANNOT, OK, Run, UsageError
 
 _COMMANDS = (
@@ -16,6 +25,7 @@ _COMMANDS = (
     showing,
     replaying,
     exporting,
+    reporting,
     requesting,
     indexing,
 )

@@ -20,7 +20,7 @@ Child = str | int | Html
 _EMPTY = frozenset(("br", "meta", "input", "image", "rect", "circle", "line", "path"))
 
 
-def tag(name: str, *children: Child, **attributes: str | int | float) -> Html:
+def tag(name: str, /, *children: Child, **attributes: str | int | float) -> Html:
     """Return an element. ``class_`` stands for class, and ``_`` in a name for ``-``."""
     said = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value), quote=True)}"'
