@@ -1,7 +1,7 @@
 """A block cut into segments, and what is known of each: the bookkeeping of one sending session.
 
-The segments of a block are built once, when the session begins, and sent from that list, first
-and again. Their cuts and headers depend on the sizes only, so a table keeps them for all blocks.
+All segments of a block are built at once, when the session begins. Their cuts, and the fields
+that follow from them, are the same for all blocks, so a table keeps them.
 
 A checkpoint is cut small (``_CHECKPOINT_BYTES`` of data) when it ends several segments: it can
 then be said two or three times, and repeated by its timer, at no cost worth naming.
@@ -10,9 +10,8 @@ then be said two or three times, and repeated by its timer, at no cost worth nam
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
 
-from flight.relay.ltp.segment import SegmentType, SessionId, sdnv
+from flight.relay.ltp.segment import SegmentType, sdnv
 from flight.relay.ltp.timers import Retry
 
 _CHECKPOINT_BYTES = 32
@@ -22,26 +21,30 @@ _SEVERAL = 4
 class Cutter:
     """Where blocks are cut, and the header fields that follow from it, for one header length."""
 
-    __slots__ = ("_header_bytes", "_segment_bytes", "starts", "tails")
+    __slots__ = ("_room_bytes", "checkpoint_bytes", "green_bytes", "starts", "tails")
 
     def __init__(self, header_bytes: int, segment_bytes: int) -> None:
-        self._header_bytes = header_bytes
-        self._segment_bytes = segment_bytes
+        self._room_bytes = segment_bytes - header_bytes
+        self.checkpoint_bytes = self._room_bytes - 20
+        """Data that fit beside the longest fields of a checkpoint."""
+        self.green_bytes = self._room_bytes - 9
+        """Data that fit beside any offset and length."""
         self.starts = [0]
         self.tails: list[bytes] = []
+        """Offset and length of each segment, as they are written."""
 
     def reach(self, block_bytes: int) -> None:
         """Extend the table to blocks of this length."""
         while self.starts[-1] < block_bytes:
             start = self.starts[-1]
-            room = self._segment_bytes - self._header_bytes - len(sdnv(start))
+            room = self._room_bytes - len(sdnv(start))
             size = room - len(sdnv(room))
             self.tails.append(sdnv(start) + sdnv(size))
             self.starts.append(start + size)
 
 
 class OutgoingBlock:
-    """The segments of one block: which are claimed, and in which round each went last.
+    """One block, cut: which pieces are claimed, and in which round each went last.
 
     A round is a run of segments that ends with a checkpoint; its number is the checkpoint's
     serial number less the first one's. A report that answers round r says nothing of a segment
@@ -49,8 +52,9 @@ class OutgoingBlock:
     """
 
     __slots__ = (
+        "_block",
         "_capacity",
-        "_green",
+        "_has_green",
         "_head",
         "_sent",
         "_serial",
@@ -61,30 +65,18 @@ class OutgoingBlock:
         "queue",
         "red_bytes",
         "rounds",
-        "segments",
         "unclaimed",
     )
 
     def __init__(
-        self,
-        session: SessionId,
-        client_service: int,
-        block: bytes,
-        *,
-        red_bytes: int,
-        segment_bytes: int,
-        first_serial: int,
-        cutters: dict[int, Cutter],
+        self, head: bytes, block: bytes, *, red_bytes: int, first_serial: int, cutter: Cutter
     ) -> None:
-        head = sdnv(session.engine) + sdnv(session.number) + b"\x00" + sdnv(client_service)
-        header_bytes = 1 + len(head)
-        cutter = cutters.get(header_bytes)
-        if cutter is None:
-            cutter = cutters[header_bytes] = Cutter(header_bytes, segment_bytes)
-        cutter.reach(len(block))
+        """Cut a block. ``head`` is what its segments have between control byte and offset."""
         self._head = head
+        self._block = block
+        self._has_green = red_bytes < len(block)
         self._serial = first_serial
-        self._capacity = segment_bytes - header_bytes - 20  # the longest fields of a checkpoint
+        self._capacity = cutter.checkpoint_bytes
         self.red_bytes = red_bytes
         self.queue: list[bytes] = []
         """Segments waiting to leave, from position ``at`` on."""
@@ -92,53 +84,43 @@ class OutgoingBlock:
         self.marks: deque[tuple[int, Retry]] = deque()
         """(position in the queue, its Retry) of each checkpoint there."""
         self.rounds = 0
-        self._cut_red(block, cutter)
-        self._green = self._cut_green(block, cutter)
-        self.claimed = bytearray(len(self.segments))
-        self.unclaimed = len(self.segments)
-        self._sent = [0] * len(self.segments)
-
-    def _cut_red(self, block: bytes, cutter: Cutter) -> None:
-        starts, red_bytes = cutter.starts, self.red_bytes
-        whole = bisect_right(starts, red_bytes) - 1
-        prefix = b"\x00" + self._head
-        self.segments = [
-            prefix + tail + block[start:end]
-            for tail, start, end in zip(cutter.tails, starts, starts[1 : whole + 1], strict=False)
-        ]
-        self._starts = starts[: whole + 1]
+        cutter.reach(len(block))
+        whole = bisect_right(cutter.starts, red_bytes) - 1
+        self._starts = cutter.starts[: whole + 1]
         if self._starts[-1] < red_bytes:
-            self.segments.append(self._build(block[starts[whole] : red_bytes], starts[whole]))
             self._starts.append(red_bytes)
+        count = len(self._starts) - 1
+        self._sent = [0] * count
+        self.claimed = bytearray(count)
+        self.unclaimed = count
 
-    def _cut_green(self, block: bytes, cutter: Cutter) -> list[bytes]:
-        size = cutter.starts[1] - 4 if len(cutter.starts) > 1 else 1  # longer offsets fit too
-        edges = [*range(self.red_bytes, len(block), max(size, 1)), len(block)]
-        segments = []
-        for start, end in pairwise(edges):
-            kind = SegmentType.GREEN_BLOCK_END if end == len(block) else SegmentType.GREEN
-            fields = sdnv(start) + sdnv(end - start)
-            segments.append(bytes((kind,)) + self._head + fields + block[start:end])
-        return segments
+    def __len__(self) -> int:
+        return len(self.claimed)
 
-    def _build(self, data: bytes, start: int) -> bytes:
-        return b"\x00" + self._head + sdnv(start) + sdnv(len(data)) + data
+    def queue_red(self, cutter: Cutter) -> int:
+        """Queue the red part but its end; return the index to make the first checkpoint of."""
+        last = self._cut_for_checkpoint(len(self) - 1, len(self))
+        prefix, block, starts = b"\x00" + self._head, self._block, self._starts
+        # All but the last two cuts are those of the table, with their fields ready made.
+        ready = max(last - 1, 0)
+        self.queue = [
+            prefix + tail + block[start:end]
+            for tail, start, end in zip(cutter.tails[:ready], starts, starts[1:], strict=False)
+        ]
+        self.queue += map(self._segment, range(ready, last))
+        return last
 
-    def _data(self, index: int) -> bytes:
-        size = self._starts[index + 1] - self._starts[index]
-        return self.segments[index][-size:]
-
-    def queue_all(self) -> None:
-        """Queue the whole block, once, for the first time."""
-        if self.red_bytes:
-            self._cut_for_checkpoint(len(self.segments) - 1, len(self.segments))
-            self.queue = self.segments[:-1]
-
-    def queue_green(self) -> None:
+    def queue_green(self, cutter: Cutter) -> None:
         """Queue the green part behind the red."""
-        self.queue += self._green
+        block, end = self._block, len(self._block)
+        for start in range(self.red_bytes, end, cutter.green_bytes):
+            data = block[start : start + cutter.green_bytes]
+            is_end = start + len(data) == end
+            kind = SegmentType.GREEN_BLOCK_END if is_end else SegmentType.GREEN
+            fields = sdnv(start) + sdnv(len(data))
+            self.queue.append(bytes((kind,)) + self._head + fields + data)
 
-    def take_checkpoint(self, index: int, report: int) -> tuple[int, bytes]:
+    def checkpoint(self, index: int, report: int) -> tuple[int, bytes]:
         """Return serial number and segment of a new round's checkpoint; open the round."""
         serial = self._serial + self.rounds
         self._sent[index] = self.rounds
@@ -146,13 +128,9 @@ class OutgoingBlock:
         start, end = self._starts[index], self._starts[index + 1]
         kind = SegmentType.RED_CHECKPOINT
         if end == self.red_bytes:
-            kind = SegmentType.RED_END if self._green else SegmentType.RED_BLOCK_END
+            kind = SegmentType.RED_END if self._has_green else SegmentType.RED_BLOCK_END
         fields = sdnv(start) + sdnv(end - start) + sdnv(serial) + sdnv(report)
-        return serial, bytes((kind,)) + self._head + fields + self._data(index)
-
-    def last_index(self) -> int:
-        """Return the index of the last red segment."""
-        return len(self.segments) - 1
+        return serial, bytes((kind,)) + self._head + fields + self._block[start:end]
 
     def round_of(self, checkpoint: int) -> int | None:
         """Return the round that this checkpoint ended, or None if there was none such."""
@@ -165,25 +143,21 @@ class OutgoingBlock:
         What an earlier report claimed and this one does not is there no more: the receiver was
         restarted, and a union over its two lives would look like a whole block.
         """
-        starts, claimed = self._starts, self.claimed
         if lower == 0 and claims and claims[0] == (0, self.red_bytes):
-            self.claimed = bytearray(b"\x01" * len(claimed))
             self.unclaimed = 0
             return
-        first = bisect_right(starts, lower - 1)  # the first segment that starts in scope
-        last = bisect_right(starts, upper) - 1  # the first one that ends beyond it
-        for index in range(first, last):
+        starts, claimed = self._starts, self.claimed
+        for index in self._within(lower, upper):
             claimed[index] = 0
         for start, end in claims:
-            for index in range(bisect_right(starts, start - 1), bisect_right(starts, end) - 1):
+            for index in self._within(start, end):
                 claimed[index] = 1
-        self.unclaimed = len(claimed) - sum(claimed)
+        self.unclaimed = len(starts) - 1 - sum(claimed)
 
     def missing(self, lower: int, upper: int, answered: int) -> list[int]:
         """Return the unclaimed segments in scope that are not on their way again already."""
-        starts, sent = self._starts, self._sent
-        first, last = bisect_right(starts, lower - 1), bisect_right(starts, upper) - 1
-        return [i for i in range(first, last) if not self.claimed[i] and sent[i] <= answered]
+        claimed, sent = self.claimed, self._sent
+        return [i for i in self._within(lower, upper) if not claimed[i] and sent[i] <= answered]
 
     def last_unclaimed(self) -> int:
         """Return the index of the last segment not claimed."""
@@ -195,8 +169,17 @@ class OutgoingBlock:
         again = indexes[:-1] if last == indexes[-1] else indexes
         for index in again:
             self._sent[index] = self.rounds
-        self.queue += [self.segments[index] for index in again]
+        self.queue += map(self._segment, again)
         return last
+
+    def _within(self, lower: int, upper: int) -> range:
+        """Return the indexes of the segments that lie wholly in this part of the block."""
+        starts = self._starts
+        return range(bisect_right(starts, lower - 1), bisect_right(starts, upper) - 1)
+
+    def _segment(self, index: int) -> bytes:
+        start, end = self._starts[index], self._starts[index + 1]
+        return b"\x00" + self._head + sdnv(start) + sdnv(end - start) + self._block[start:end]
 
     def _cut_for_checkpoint(self, index: int, run: int) -> int:
         """Cut a small end off a segment if a checkpoint needs it; return that end's index."""
@@ -204,11 +187,6 @@ class OutgoingBlock:
         cut = end - _CHECKPOINT_BYTES
         if cut <= start or (run < _SEVERAL and end - start <= self._capacity):
             return index
-        data = self._data(index)
-        self.segments[index : index + 1] = [
-            self._build(data[:-_CHECKPOINT_BYTES], start),
-            self._build(data[-_CHECKPOINT_BYTES:], cut),
-        ]
         self._starts.insert(index + 1, cut)
         self._sent.insert(index, self._sent[index])
         self.claimed.insert(index, self.claimed[index])

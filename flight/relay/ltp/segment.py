@@ -100,6 +100,7 @@ class CancelAck(NamedTuple):
 
 Segment: TypeAlias = DataSegment | Report | ReportAck | Cancel | CancelAck
 
+_ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 _NUMBER_LIMIT = 1 << 64
 _CUT_SHORT = "segment is cut short"
 
@@ -107,7 +108,9 @@ _CUT_SHORT = "segment is cut short"
 def sdnv(number: int) -> bytes:
     """Return a number as an SDNV of the fewest bytes."""
     if number < 0x80:
-        return bytes((number,))
+        return _ONE_BYTE[number]
+    if number < 0x4000:
+        return bytes((number >> 7 | 0x80, number & 0x7F))
     digits = [number & 0x7F]
     while number := number >> 7:
         digits.append(number & 0x7F | 0x80)

@@ -12,6 +12,7 @@ from flight.relay.ltp.segment import (
     Report,
     ReportAck,
     SessionId,
+    sdnv,
     write_cancel,
     write_cancel_ack,
     write_report_ack,
@@ -37,6 +38,8 @@ class Sender:
         # A restarted engine must not meet its own old sessions at the peer: 28 bits of chance.
         self._number = 1 + seed % (1 << 28)
         self._first_serial = 1 + (seed >> 28) % _SERIAL_START_MAX
+        self._engine = sdnv(settings.engine_id)
+        self._service = b"\x00" + sdnv(settings.client_service)
         self._cutters: dict[int, Cutter] = {}
         self._sessions: dict[int, SendSession] = {}
         self._line: tuple[deque[SendSession], ...] = tuple(deque() for _ in range(PRIORITIES))
@@ -69,14 +72,13 @@ class Sender:
         """Begin a session."""
         number = self._number
         self._number += 1
+        head = self._engine + sdnv(number) + self._service
+        cutter = self._cutters.get(len(head))
+        if cutter is None:
+            cutter = Cutter(1 + len(head), self._settings.segment_bytes)
+            self._cutters[len(head)] = cutter
         outgoing = OutgoingBlock(
-            SessionId(self._settings.engine_id, number),
-            self._settings.client_service,
-            block,
-            red_bytes=red_bytes,
-            segment_bytes=self._settings.segment_bytes,
-            first_serial=self._first_serial,
-            cutters=self._cutters,
+            head, block, red_bytes=red_bytes, first_serial=self._first_serial, cutter=cutter
         )
         session = SendSession(
             number, outgoing, key=key, priority=priority, block_bytes=len(block), now_ns=now_ns
@@ -84,10 +86,10 @@ class Sender:
         self._sessions[number] = session
         self._held_bytes += len(block)
         self._ahead_bytes[priority] += len(block)
-        outgoing.queue_all()
         if red_bytes:
-            self._queue_checkpoint(session, outgoing.last_index(), 0)
-        outgoing.queue_green()
+            self._queue_checkpoint(session, outgoing.queue_red(cutter), 0)
+        if red_bytes < len(block):
+            outgoing.queue_green(cutter)
         self._enter_line(session)
 
     def head(self) -> SendSession | None:
@@ -140,7 +142,7 @@ class Sender:
             return
         missing = block.missing(report.lower, report.upper, answered)
         if answered == 0:
-            self._timers.pacer.saw_losses(len(missing), len(block.segments))
+            self._timers.pacer.saw_losses(len(missing), len(block))
         if not missing and session.checkpoints:
             return  # the rest is on its way
         # Nothing to repeat and nothing unanswered: ask again, with the smallest segment we can.
@@ -225,7 +227,7 @@ class Sender:
         if retry is None:
             return
         retry.is_open = False
-        if len(session.block.segments) == 1:
+        if len(session.block) == 1:
             self._timers.pacer.saw_losses(0, 1)
         if retry.attempts == 1:  # otherwise nobody knows which sending it answers
             self._timers.pacer.saw_response(now_ns - retry.first_ns)
@@ -241,7 +243,7 @@ class Sender:
 
     def _queue_checkpoint(self, session: SendSession, index: int, report: int) -> None:
         block = session.block
-        serial, datagram = block.take_checkpoint(index, report)
+        serial, datagram = block.checkpoint(index, report)
         is_small = len(datagram) * 16 < session.block_bytes
         retry = Retry(self, session.number, serial, datagram, is_small=is_small)
         session.checkpoints[serial] = retry
