@@ -1,0 +1,237 @@
+"""Can this machine fly? Each answer with what was found and what to do about it.
+
+This is a command of its own, not the control process: it may wait, and it leaves nothing behind.
+"""
+
+import contextlib
+import importlib.metadata
+import os
+import select
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import google_crc32c
+import msgpack
+import numpy as np
+
+from flight.board.card import CardError, read_card
+from flight.board.clock import BoardClock
+from flight.board.health import read_health
+from flight.board.jobs import ModelFile, WorkerSettings
+from flight.board.ports import PortError
+from flight.board.portsettings import PortSettings, open_port
+from flight.board.runtime import RuntimeModelError, runtime_name
+from flight.board.supervisor import Supervisor
+from flight.instant import Instant
+from flight.product.events import Event
+
+LEAST_PYTHON, BELOW_PYTHON = (3, 10), (3, 14)
+LEAST_MEMORY_KIB = 200 << 10
+CRC32C_CHECK = 0xE3069283
+"""CRC-32C of "123456789" (RFC 3720, appendix B.4 names the polynomial)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the self-test."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What was found."""
+    remedy: str = ""
+    """What to do; beside an ok it is advice."""
+
+
+def selftest(
+    *,
+    state: Path,
+    need_bytes: int = 0,
+    models: Sequence[Path] = (),
+    ports: Sequence[PortSettings] = (),
+    worker: WorkerSettings | None = None,
+) -> Iterator[Check]:
+    """Yield the answers, each as soon as it is known; models take a moment.
+
+    ``state`` is where store and journal will lie, ``need_bytes`` what they may grow to.
+    """
+    yield _python()
+    yield _runtime()
+    yield _msgpack()
+    yield _crc()
+    yield from _models(models, worker or WorkerSettings())
+    # A state folder that is still to be made lies on the disk of the nearest one that exists.
+    folder = next(place for place in (state, *state.absolute().parents) if place.is_dir())
+    yield _sqlite(folder)
+    yield _disk(folder, need_bytes)
+    yield _memory(folder)
+    yield _clock()
+    for port in ports:
+        yield _port(port)
+    yield _real_time()
+
+
+def _python() -> Check:
+    found = sys.version_info[:2]
+    name = f"{sys.implementation.name} {sys.version.split()[0]}"
+    return Check(
+        "python",
+        LEAST_PYTHON <= found < BELOW_PYTHON,
+        name,
+        "" if LEAST_PYTHON <= found < BELOW_PYTHON else "use Python 3.10 to 3.13",
+    )
+
+
+def _runtime() -> Check:
+    try:
+        name = runtime_name()
+    except RuntimeModelError as error:
+        return Check("runtime", ok=False, detail="none", remedy=str(error))
+    pair = f"{name}, numpy {np.__version__}"
+    if name.startswith("tflite-runtime") and int(np.__version__.split(".")[0]) >= 2:
+        # It imports, and fails when the first model is loaded.
+        return Check("runtime", ok=False, detail=pair, remedy='pip install "numpy<2"')
+    return Check("runtime", ok=True, detail=pair)
+
+
+def _msgpack() -> Check:
+    version = importlib.metadata.version("msgpack")
+    record = [1, -(2**63), b"\x00", "text", [True]]
+    ok = msgpack.unpackb(msgpack.packb(record)) == record
+    return Check("msgpack", ok, version, "" if ok else "pip install --force-reinstall msgpack")
+
+
+def _crc() -> Check:
+    value = google_crc32c.value(b"123456789")
+    slow = google_crc32c.implementation != "c"
+    detail = f"check value 0x{value:08X}, {google_crc32c.implementation} implementation"
+    remedy = "slow here: install a google-crc32c wheel with its C part" if slow else ""
+    return Check("crc-32c", value == CRC32C_CHECK, detail, remedy)
+
+
+def _models(folders: Sequence[Path], settings: WorkerSettings) -> Iterator[Check]:
+    """Load each model in a worker, as flight does: a damaged one may take its process down."""
+    if not folders:
+        yield Check("models", ok=True, detail="none named, so none was tried")
+        return
+    files: list[ModelFile] = []
+    for folder in folders:
+        try:
+            card = read_card(folder)
+            files.append(ModelFile(card.name, folder, card.digest))
+        except CardError as error:
+            yield Check(
+                f"model {folder.name}", ok=False, detail=str(error), remedy="install it again"
+            )
+    if not files:
+        return
+    said = _load(tuple(files), replace(settings, hot_spare=False))
+    for file in files:
+        why = said.get(file.name)
+        detail = f"SHA-256 {file.digest.hex()[:16]}…, known answers agree" if why == "" else why
+        remedy = "" if why == "" else "install the model and its card again"
+        yield Check(f"model {file.name}", why == "", detail or "no word from its worker", remedy)
+
+
+def _load(files: tuple[ModelFile, ...], settings: WorkerSettings) -> dict[str, str]:
+    """Return what a worker says of each model: "" or why not."""
+    clock = BoardClock()
+    started = clock.now()
+    give_up_ns = started.mono_ns + round(settings.start_timeout_s * 1e9)
+    said: dict[str, str] = {}
+    with contextlib.closing(Supervisor(settings, files, started)) as supervisor:
+        while len(said) < len(files) and (now := clock.now()).mono_ns < give_up_ns:
+            supervisor.expire(now)
+            supervisor.take_answers(now)
+            for happening in supervisor.take_events():
+                what = dict(zip(happening.event.fields, happening.values, strict=True))
+                if happening.event in (Event.MODEL_LOADED, Event.MODEL_REFUSED):
+                    said[str(what["model"])] = str(what.get("what", ""))
+                else:
+                    return {file.name: happening.words() for file in files}
+            select.select(supervisor.filenos(), [], [], _pause_s(supervisor, now, give_up_ns))
+    return said
+
+
+def _pause_s(supervisor: Supervisor, now: Instant, give_up_ns: int) -> float:
+    deadline_ns = supervisor.next_deadline_ns() or give_up_ns
+    return max(0, min(deadline_ns, give_up_ns) - now.mono_ns) / 1e9
+
+
+def _sqlite(folder: Path) -> Check:
+    try:
+        with tempfile.TemporaryDirectory(prefix=".selftest-", dir=folder) as place:
+            detail, ok = _write_ahead(Path(place) / "selftest.sqlite")
+    except (OSError, sqlite3.Error) as error:
+        remedy = "give a folder that can be written, on a local disk"
+        return Check("store", ok=False, detail=f"{folder}: {error}", remedy=remedy)
+    remedy = "" if ok else "give a folder on a local disk: WAL needs locks and shared memory"
+    return Check("store", ok, f"{folder}: sqlite {sqlite3.sqlite_version}, {detail}", remedy)
+
+
+def _write_ahead(path: Path) -> tuple[str, bool]:
+    """Return journal mode and synchronous as sqlite reads them back, and whether they are right."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        mode = database.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        database.execute("PRAGMA synchronous=FULL")
+        level = database.execute("PRAGMA synchronous").fetchone()[0]
+        with database:
+            database.execute("CREATE TABLE kept (bytes BLOB)")
+            database.execute("INSERT INTO kept VALUES (?)", (b"selftest",))
+        found = database.execute("SELECT bytes FROM kept").fetchall()
+    return f"journal {mode}, synchronous {level}", (mode, level, found) == (
+        "wal",
+        2,
+        [(b"selftest",)],
+    )
+
+
+def _disk(folder: Path, need_bytes: int) -> Check:
+    free_kib = read_health(folder).disk_free_kib or 0
+    ok = free_kib * 1024 >= need_bytes
+    detail = f"{free_kib >> 10} MiB free, {need_bytes >> 20} MiB may be used"
+    return Check("disk", ok, detail, "" if ok else "free some, or lower the quotas")
+
+
+def _memory(folder: Path) -> Check:
+    health = read_health(folder)
+    free_kib, heat = health.memory_free_kib, health.cpu_temperature_mc
+    warm = "" if heat is None else f", processor at {heat // 1000} degrees"
+    if free_kib is None:
+        return Check("memory", ok=True, detail=f"not told by this system{warm}")
+    ok = free_kib >= LEAST_MEMORY_KIB
+    remedy = "" if ok else f"{LEAST_MEMORY_KIB >> 10} MiB are needed; stop other programs"
+    return Check("memory", ok, f"{free_kib >> 10} MiB free{warm}", remedy)
+
+
+def _clock() -> Check:
+    now = BoardClock().now()
+    if now.dtn_ms == 0:
+        remedy = "set the clock if you can; until then bundles carry their age instead"
+        return Check("clock", ok=True, detail="not set", remedy=remedy)
+    return Check("clock", ok=True, detail=f"{now.dtn_ms} ms since 2000-01-01 UTC")
+
+
+def _port(settings: PortSettings) -> Check:
+    name = settings.device or f"udp {settings.bind}"
+    try:
+        open_port(settings).close()
+    except PortError as error:
+        problem, _, remedy = str(error).partition("; ")
+        return Check(f"port {name}", ok=False, detail=problem, remedy=remedy)
+    return Check(f"port {name}", ok=True, detail=f"to node {settings.peer_node}, opens")
+
+
+def _real_time() -> Check:
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, policy, parameter)
+    except OSError:
+        remedy = "for less jitter under load: LimitRTPRIO in the service file, or cap_sys_nice"
+        return Check("real time", ok=True, detail="SCHED_FIFO is not allowed", remedy=remedy)
+    return Check("real time", ok=True, detail="SCHED_FIFO is allowed")
