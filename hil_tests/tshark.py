@@ -1,0 +1,86 @@
+"""Wireshark's dissectors as an oracle: datagrams in, the fields that it saw out."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+Tree = dict[str, object]
+
+_WARNING = 0x00600000
+_UNDECODED = 0x05000000
+"""Expert severities and groups, as epan/proto.h numbers them."""
+
+_RAW_IPV4 = 228
+"""Link type: the capture's packets begin with the IPv4 header."""
+
+
+def require_tshark() -> str:
+    """Return tshark's path; skip the test without it, or fail it where CI promises it."""
+    path = shutil.which("tshark")
+    if path is None:
+        reason = "tshark is not installed: apt-get install tshark"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+def dissect(datagrams: Sequence[bytes], folder: Path, *, port: int, protocol: str) -> list[Tree]:
+    """Return the protocol layers of each UDP datagram, as tshark prints them in JSON."""
+    tshark = require_tshark()
+    capture = folder / "capture.pcap"
+    capture.write_bytes(_pcap(datagrams, port))
+    command = [tshark, "-n", "-r", str(capture), "-d", f"udp.port=={port},{protocol}"]
+    command += ["-T", "json", "--no-duplicate-keys"]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return [packet["_source"]["layers"] for packet in json.loads(done.stdout)]
+
+
+def values(tree: object, name: str) -> list[object]:
+    """Return every value of a field, wherever it is in the tree, in order."""
+    return [value for key, value in _walk(tree) if key == name]
+
+
+def complaints(tree: object) -> list[str]:
+    """Return what the dissector found wrong: malformed packets, wrong checksums, broken rules.
+
+    That it has no dissector for a payload is no complaint.
+    """
+    malformed = [key for key, _ in _walk(tree) if key.startswith("_ws.malformed")]
+    experts = [value for key, value in _walk(tree) if key == "_ws.expert"]
+    return malformed + [
+        str(note["_ws.expert.message"])
+        for note in experts
+        if isinstance(note, dict)
+        and int(note["_ws.expert.severity"]) >= _WARNING
+        and int(note["_ws.expert.group"]) != _UNDECODED
+    ]
+
+
+def _walk(tree: object) -> Iterator[tuple[str, object]]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            for single in value if isinstance(value, list) else [value]:
+                yield key, single
+                yield from _walk(single)
+    elif isinstance(tree, list):
+        for single in tree:
+            yield from _walk(single)
+
+
+def _pcap(datagrams: Sequence[bytes], port: int) -> bytes:
+    """Return a capture file (draft-ietf-opsawg-pcap) with one UDP datagram a packet."""
+    parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, _RAW_IPV4)]
+    for second, datagram in enumerate(datagrams):
+        udp = struct.pack(">HHHH", port, port, 8 + len(datagram), 0) + datagram
+        local = bytes((127, 0, 0, 1))
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + local + local
+        packet = ip + udp
+        parts.append(struct.pack("<IIII", second, 0, len(packet), len(packet)) + packet)
+    return b"".join(parts)
