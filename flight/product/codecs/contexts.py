@@ -4,11 +4,13 @@ The upper bits of a float32 are such a scale already: its exponent is the octave
 bits of its fraction the quarter.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.product.codecs.entropy import Contexts, Scheme
-from flight.product.codecs.linear import Floats, solve
+from flight.product.codecs.entropy import Contexts, Scheme, expect
+from flight.product.codecs.linear import Floats, non_negative
 
 Reals = NDArray[np.float32]
 Residuals = NDArray[np.int32]
@@ -22,8 +24,21 @@ _LEAST_OCTAVE = 126
 _COUNT = 96
 _PAIRED = 12
 """Below 1/4 of a residual two contexts share a table."""
+_LAPLACE_VALUES = 256
 _OWN = 28
 """From here on low bits go raw and tokens look alike in every octave."""
+
+
+def _laplace(magnitude: float) -> NDArray[np.float64]:
+    """Return the probabilities of folded residuals of this mean magnitude, two-sided geometric."""
+    ratio = (math.sqrt(1 + magnitude * magnitude) - 1) / magnitude
+    probabilities = np.empty(_LAPLACE_VALUES)
+    term = 1.0
+    for index in range(0, _LAPLACE_VALUES, 2):
+        probabilities[index] = term
+        term *= ratio
+        probabilities[index + 1] = term
+    return probabilities
 
 
 def _scheme() -> Scheme:
@@ -34,7 +49,13 @@ def _scheme() -> Scheme:
         context // 2,
         np.where(context < _OWN, context - _PAIRED // 2, _OWN - _PAIRED // 2 + context % 4),
     )
-    return Scheme(shifts.astype(np.uint8), tables.astype(np.uint8))
+    expected = []
+    for table in range(int(tables.max()) + 1):
+        first = int(np.flatnonzero(tables == table)[0])
+        middle = (4 + first % 4 + (1.0 if first < _PAIRED else 0.5)) / 4
+        magnitude = math.ldexp(middle, first // 4 - 5)
+        expected.append(expect(_laplace(magnitude), int(shifts[first])))
+    return Scheme(shifts.astype(np.uint8), tables.astype(np.uint8), np.stack(expected))
 
 
 RESIDUALS = _scheme()
@@ -101,21 +122,5 @@ def fit_activity(clues: Reals, magnitudes: Reals) -> tuple[int, ...]:
         scale = _NORMAL / foretold
         rows = np.minimum(np.floor(clues * scale), _CLIP)
         target = np.minimum(np.floor(magnitudes * scale), _CLIP)
-        weights = _non_negative(rows @ rows.T, rows @ target)
+        weights = non_negative(rows @ rows.T, rows @ target)
     return tuple(int(weight) for weight in np.clip(np.rint(weights * WEIGHT_UNIT), 0, 255))
-
-
-def _non_negative(gram: Floats, right: Floats) -> Floats:
-    """Return least-squares weights; the worst negative one is left out until none is."""
-    used = list(range(len(right)))
-    weights = np.zeros(len(right))
-    while used:
-        system = gram[np.ix_(used, used)]
-        ridge = np.diag(np.diag(system) * 1e-6 + 1.0)
-        answer = solve((system + ridge)[None], right[used][None])[0]
-        worst = int(np.argmin(answer))
-        if answer[worst] >= 0:
-            weights[used] = answer
-            break
-        del used[worst]
-    return weights

@@ -20,6 +20,7 @@ from flight.product.codecs.frequencies import (
     PRECISION,
     SCALE,
     TOKENS,
+    expected_frequencies,
     read_tables,
     write_tables,
 )
@@ -59,11 +60,8 @@ class Scheme:
 
     shifts: NDArray[np.uint8]
     tables: NDArray[np.uint8]
-
-    @property
-    def table_count(self) -> int:
-        """How many frequency tables there are."""
-        return int(self.tables.max()) + 1
+    expected: NDArray[np.int64]
+    """(tables, TOKENS) frequencies that are used unless better ones are sent."""
 
 
 def _lanes_log(count: int, chunks: int) -> int:
@@ -84,6 +82,15 @@ def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArra
     return tokens, large, (lengths - 1).astype(np.uint8)
 
 
+def expect(probabilities: NDArray[np.float64], shift: int) -> NDArray[np.int64]:
+    """Return a table's expected frequencies from the probabilities of 0, 1, 2 and so on."""
+    tokens, _, _ = _tokenise(np.arange(probabilities.size, dtype=np.uint32) >> np.uint32(shift))
+    weights = np.zeros(TOKENS)
+    # In order, one by one: the same sums on every machine.
+    np.add.at(weights, tokens, probabilities)
+    return expected_frequencies(weights)
+
+
 def encode_symbols(
     scheme: Scheme, values: Values, contexts: Contexts, chunks: NDArray[np.intp]
 ) -> bytes:
@@ -94,8 +101,8 @@ def encode_symbols(
     raw = pack_raw(values, widths)
 
     rows = scheme.tables[contexts].astype(np.intp) * TOKENS + tokens
-    counts = np.bincount(rows, minlength=scheme.table_count * TOKENS)
-    tables, frequencies = write_tables(counts.reshape(-1, TOKENS))
+    counts = np.bincount(rows, minlength=scheme.expected.size)
+    tables, frequencies = write_tables(counts.reshape(-1, TOKENS), scheme.expected)
     below = np.cumsum(frequencies, axis=1) - frequencies
 
     lanes_log = _lanes_log(values.size, chunks.size)
@@ -169,7 +176,7 @@ class SymbolDecoder:
         end_of_words = place + table_bytes + 4 * lanes + 2 * word_count
         if end_of_words > len(data):
             raise WireError("symbol stream is cut short")
-        frequencies = read_tables(data[place : place + table_bytes], scheme.table_count)
+        frequencies = read_tables(data[place : place + table_bytes], scheme.expected)
         self._lookup = _lookup(frequencies)
         place += table_bytes
         self._states = np.frombuffer(data, "<u4", lanes, place).astype(np.uint64)

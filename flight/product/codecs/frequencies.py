@@ -1,7 +1,8 @@
 """Frequency tables of the entropy stage: counted, rounded to a quarter octave, and sent.
 
-A table costs bytes, so one that would not earn them is left out and its symbols are coded with
-the table before it. The rounding is integer arithmetic: both ends get the same frequencies.
+A codec knows beforehand what its tables look like, about: a table is sent as differences to that
+expectation, and only if it earns the bytes. The rounding is integer arithmetic: both ends get the
+same frequencies.
 """
 
 import numpy as np
@@ -25,7 +26,8 @@ _BOUNDS = ((_SHARES[1:] + _SHARES[:-1]) // 2)[::-1].copy()
 _COST = np.round(-256 * np.log2(np.maximum(np.arange(SCALE + 1), 1) / SCALE)).astype(np.int64)
 """Bits of a symbol by its frequency, in 1/256: only for choosing, yet the same everywhere, since
 no value lies within rounding of a half."""
-_TABLE_BITS = 3 * 256
+_RAREST = 2.0**-16
+_TABLE_BITS = 5 * 128
 """What one entry of a table costs, about, in 1/256 bit."""
 
 
@@ -55,59 +57,77 @@ def _frequencies(shares: NDArray[np.int64]) -> NDArray[np.int64]:
     return frequencies
 
 
-def write_tables(counts: NDArray[np.int64]) -> tuple[bytes, NDArray[np.int64]]:
+def expected_frequencies(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return frequencies that sum to SCALE for the tokens' (unscaled) probabilities.
+
+    Tokens rarer than 2^-16 get none: where one occurs, its table is sent.
+    """
+    total = 0.0
+    for weight in weights.tolist():
+        total += weight
+    frequencies = np.floor(weights * (SCALE / total)).astype(np.int64)
+    frequencies[(frequencies == 0) & (weights > total * _RAREST)] = 1
+    frequencies[int(np.argmax(frequencies))] += SCALE - int(frequencies.sum())
+    return frequencies
+
+
+def write_tables(
+    counts: NDArray[np.int64], expected: NDArray[np.int64]
+) -> tuple[bytes, NDArray[np.int64]]:
     """Return the tables as bytes, and the (tables, TOKENS) frequencies that they decode to."""
     coder = RangeEncoder()
-    flags, lasts, steps = Tokens(2), Integers(8, direct=16), Integers(8, direct=40)
-    frequencies = np.empty_like(counts)
-    current = _frequencies(np.full(TOKENS, -1))
+    flags, lasts, steps = Tokens(2), Integers(8), Integers(8, direct=24)
+    frequencies = expected.copy()
     for index, row in enumerate(counts):
-        shares = _shares(row)
-        own = _frequencies(shares)
         used = np.flatnonzero(row)
-        last = int(used[-1]) if used.size else 0
-        reachable = not (current[used] == 0).any()
-        gain = int((row * (_COST[current] - _COST[own]))[used].sum()) if reachable else 1 << 62
-        fresh = bool(used.size) and gain > _TABLE_BITS * (last + 2)
+        known = expected[index]
+        fresh = False
+        if used.size:
+            shares = _shares(row)
+            own = _frequencies(shares)
+            reachable = known[used].all()
+            gain = int((row * (_COST[known] - _COST[own]))[used].sum())
+            fresh = not reachable or gain > _TABLE_BITS * (int(used[-1]) + 2)
         flags.put(coder, int(fresh))
         if fresh:
-            current = own
-            lasts.put(coder, last)
-            _put_shares(coder, steps, shares[: last + 1].tolist())
-        frequencies[index] = current
+            frequencies[index] = own
+            last = int(used[-1])
+            expected_codes = _codes(known)
+            lasts.put(coder, last - int(np.flatnonzero(known)[-1]))
+            for token in range(last + 1):
+                code = int(shares[token]) if shares[token] >= 0 else _LOWEST + 1
+                steps.put(coder, code - int(expected_codes[token]))
     return coder.finish(), frequencies
 
 
-def _put_shares(coder: RangeEncoder, steps: Integers, shares: list[int]) -> None:
-    before = 8
-    for share in shares:
-        code = share if share >= 0 else _LOWEST + 1
-        steps.put(coder, code - before)
-        before = code
+def _codes(frequencies: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the share that each frequency stands for; the one past the rarest for none."""
+    shares = _shares(frequencies)
+    codes: NDArray[np.int64] = np.where(shares >= 0, shares, _LOWEST + 1)
+    return codes
 
 
-def read_tables(data: bytes, count: int) -> NDArray[np.int64]:
-    """Return (count, TOKENS) frequencies; each row sums to SCALE.
+def read_tables(data: bytes, expected: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (tables, TOKENS) frequencies; each row sums to SCALE.
 
     Raises:
         WireError: the bytes hold no such tables.
     """
     coder = RangeDecoder(data)
-    flags, lasts, steps = Tokens(2), Integers(8, direct=16), Integers(8, direct=40)
-    frequencies = np.empty((count, TOKENS), np.int64)
-    current = _frequencies(np.full(TOKENS, -1))
-    for index in range(count):
-        if flags.take(coder):
-            last = lasts.take(coder)
-            if not 0 <= last < TOKENS:
-                raise WireError("frequency table has too many entries")
-            shares = np.full(TOKENS, -1)
-            before = 8
-            for token in range(last + 1):
-                before += steps.take(coder)
-                if not 0 <= before <= _LOWEST + 1:
-                    raise WireError("frequency is out of range")
-                shares[token] = before if before <= _LOWEST else -1
-            current = _frequencies(shares)
-        frequencies[index] = current
+    flags, lasts, steps = Tokens(2), Integers(8), Integers(8, direct=24)
+    frequencies = expected.copy()
+    for index, known in enumerate(expected):
+        if not flags.take(coder):
+            continue
+        last = int(np.flatnonzero(known)[-1]) + lasts.take(coder)
+        if not 0 <= last < TOKENS:
+            raise WireError("frequency table has too many entries")
+        shares = np.full(TOKENS, -1)
+        expected_codes = _codes(known)
+        for token in range(last + 1):
+            code = int(expected_codes[token]) + steps.take(coder)
+            if not 0 <= code <= _LOWEST + 1:
+                raise WireError("frequency is out of range")
+            shares[token] = code if code <= _LOWEST else -1
+        frequencies[index] = _frequencies(shares)
     return frequencies

@@ -47,3 +47,19 @@ def solve(gram: Floats, right: Floats) -> Floats:
             rest -= rows[:, index, known] * answer[:, known]
         answer[:, index] = rest / rows[:, index, index]
     return answer
+
+
+def non_negative(gram: Floats, right: Floats) -> Floats:
+    """Return least-squares weights; the worst negative one is left out until none is."""
+    used = list(range(len(right)))
+    weights = np.zeros(len(right))
+    while used:
+        system = gram[np.ix_(used, used)]
+        ridge = np.diag(np.diag(system) * 1e-6 + 1.0)
+        answer = solve((system + ridge)[None], right[used][None])[0]
+        worst = int(np.argmin(answer))
+        if answer[worst] >= 0:
+            weights[used] = answer
+            break
+        del used[worst]
+    return weights

@@ -20,6 +20,7 @@ from flight.product.codecs.types import (
     Options,
     as_integers,
 )
+from flight.product.codecs.xrf import SPECTRA
 from flight.product.errors import WireError
 
 
@@ -48,9 +49,14 @@ class CodecId(IntEnum):
 
 
 CODECS: Mapping[int, Codec] = {
-    **dict.fromkeys(CodecId, RAW),
-    CodecId.CUBE: CUBE,
+    CodecId.RAW: RAW,
     CodecId.IMAGE: IMAGE,
+    CodecId.LATTICE: RAW,
+    CodecId.CUBE: CUBE,
+    CodecId.SPECTRA: SPECTRA,
+    CodecId.CLASS_MAP: RAW,
+    CodecId.HOUSEKEEPING: RAW,
+    CodecId.TENSOR: RAW,
 }
 
 
