@@ -1,0 +1,196 @@
+"""What the board's software weighs, and how soon it decides, with real processes.
+
+A lander without a relay runs from its configuration until it has decided on a camera frame and
+on a cube, so that both models have worked. Then /proc tells what each process holds. Memory in
+KiB: ``resident`` counts shared pages in each process that has them, ``proportional`` divides them.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flight.board.health import resident_kib
+from tools.sim.__main__ import axis_of, frame
+
+ROOT = Path(__file__).parents[2]
+GIVE_UP_S = 120
+LOOK_S = 0.005
+CONFIG = """contact_plan = "plan.ionrc"
+[node]
+node_number = 10
+[[node.links]]
+peer_node = 20
+[[ports]]
+peer_node = 20
+bind = "127.0.0.1:0"
+remote = "127.0.0.1:9"
+[store]
+directory = "store"
+quota_bytes = 16777216
+received_quota_bytes = 1048576
+[payload]
+state = "board"
+destination_node = 30
+[[sensors]]
+name = "nav"
+kind = "camera"
+folder = "camera"
+[[sensors]]
+name = "spec"
+kind = "cube"
+folder = "cube"
+axis = {axis}
+"""
+PLAN = "a contact +0 +86400 10 20 1000\n"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Name this bench's options."""
+    parser.add_argument("--rounds", type=int, default=3, help="the best of so many start-ups")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return memory, start-up and import figures."""
+    starts = [_measure_start() for _ in range(arguments.rounds)]
+    best = min(starts, key=lambda start: start["first_decision_s"])
+    return {
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        **best,
+        "import_s": {
+            "python alone": _best_import("pass", arguments.rounds),
+            "numpy": _best_import("import numpy", arguments.rounds),
+            "flight, control process": _best_import("import flight.run", arguments.rounds),
+            "flight, worker": _best_import(
+                "import flight.board.worker as w; w.runtime_name()", arguments.rounds
+            ),
+        },
+    }
+
+
+def _measure_start() -> dict[str, Any]:
+    """Run a lander until both models have answered; return when, and who holds what."""
+    with tempfile.TemporaryDirectory(prefix="footprint-") as name:
+        folder = Path(name)
+        _lay_out(folder)
+        with _running(folder) as (process, started):
+            first = _wait(folder, process, lambda: _decisions(folder) >= 1) - started
+            _wait(folder, process, lambda: _decisions(folder) >= 2)
+            _wait(folder, process, lambda: len(_with_runtime(process.pid)) == 2)
+            control, workers = process.pid, _children(process.pid)
+            inference = _with_runtime(control)
+            encoding = [pid for pid in workers if pid not in inference]
+            memory = {
+                "control": _weigh(control),
+                "inference (serving, spare)": [_weigh(pid) for pid in inference],
+                "encoding": [_weigh(pid) for pid in encoding],
+            }
+            total = sum(_weigh(pid)["proportional_kib"] for pid in (control, *workers))
+    return {"first_decision_s": first, "memory": memory, "all_proportional_kib": total}
+
+
+def _lay_out(folder: Path) -> None:
+    for kind in ("camera", "cube"):
+        (folder / kind).mkdir()
+        np.save(folder / kind / "0.npy", frame(kind, 1, 0))
+    (folder / "lander.toml").write_text(CONFIG.replace("{axis}", str(list(axis_of("cube")))))
+    (folder / "plan.ionrc").write_text(PLAN)
+
+
+@contextlib.contextmanager
+def _running(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    started = time.monotonic()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flight", "run", str(folder / "lander.toml")],
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+        )
+    try:
+        yield process, started
+    finally:
+        process.terminate()
+        process.wait(GIVE_UP_S)
+
+
+def _wait(folder: Path, process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> float:
+    """Wait until a condition holds; return when it did."""
+    end = os.pidfd_open(process.pid)
+    try:
+        give_up = time.monotonic() + GIVE_UP_S
+        while not condition():
+            if select.select([end], [], [], LOOK_S)[0] or time.monotonic() > give_up:
+                words = (folder / "log").read_text(errors="replace")[-1000:]
+                raise RuntimeError(f"the lander came to nothing: {words or _events(folder)}")
+        return time.monotonic()
+    finally:
+        os.close(end)
+
+
+def _decisions(folder: Path) -> int:
+    """Return how many entries the journal file holds: kind 2, length, CRC, body."""
+    try:
+        data = (folder / "board" / "journal").read_bytes()
+    except OSError:
+        return 0
+    place, entries = 0, 0
+    while place + 9 <= len(data):
+        entries += data[place] == 2
+        place += 9 + int.from_bytes(data[place + 1 : place + 5], "big")
+    return entries
+
+
+def _events(folder: Path) -> str:
+    try:
+        status = json.loads((folder / "store" / "status.json").read_bytes())
+    except (OSError, ValueError):
+        return "no status"
+    return "; ".join(str(event["words"]) for event in status["events"])
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
+
+
+def _with_runtime(control: int) -> list[int]:
+    """Return the workers that have the runtime's library mapped and have loaded their models."""
+    return [pid for pid in _children(control) if _is_loaded(pid)]
+
+
+def _is_loaded(pid: int) -> bool:
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    has_runtime = "tflite_runtime" in maps or "ai_edge_litert" in maps
+    # A worker that waits for a job sleeps in read(); one that starts up runs.
+    return (
+        has_runtime and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    )
+
+
+def _weigh(pid: int) -> dict[str, int]:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    proportional = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return {"resident_kib": resident_kib(pid) or 0, "proportional_kib": proportional}
+
+
+def _best_import(code: str, rounds: int) -> float:
+    """Return the shortest time of a Python process that runs ``code``."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(rounds))
