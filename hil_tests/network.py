@@ -53,8 +53,6 @@ class Network:
         next_ns = min((ns for ns in times if ns is not None), default=until_ns)
         self.now_ns = max(self.now_ns, min(next_ns, until_ns))
         now = self.now()
-        while self.alarms and self.alarms[0][0] <= self.now_ns:
-            self.alarms.pop(0)[1](now)
         for wire in self.wires.values():
             for datagram in wire.channel.take(self.now_ns):
                 node = self.nodes.get(wire.to_node)
@@ -63,6 +61,10 @@ class Network:
                         node.receive(wire.to_link, datagram, now)
         for node in self.nodes.values():
             node.expire(now)
+        # Between what a node asked of its store and the commit: the worst place to be killed.
+        while self.alarms and self.alarms[0][0] <= self.now_ns:
+            self.alarms.pop(0)[1](now)
+        for node in self.nodes.values():
             node.store_ready(now)
         self.turn(now)
         self._carry()
