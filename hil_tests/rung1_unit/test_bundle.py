@@ -17,7 +17,7 @@ from flight.relay.bundle import (
     read_bundles,
 )
 from flight.relay.bundle.extension import HopCount, bundle_age_block, previous_node_block
-from flight.relay.bundle.wire import MAX_BLOCKS
+from flight.relay.bundle.wire import MAX_BLOCKS, MAX_CREATED_MS
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import NONE, ipn
 from flight.relay.errors import WireError
@@ -266,6 +266,12 @@ def test_an_anonymous_bundle_is_never_reported_on() -> None:
     bundle = read_bundle(encode_bundle(sent))
     asking = replace(bundle.primary, flags=bundle.primary.flags | BundleFlag.REPORT_DELIVERY)
     assert read_bundle(encode_bundle(replace(bundle, primary=asking))).reports_wanted == 0
+
+
+def test_a_creation_time_beyond_any_calendar_is_refused() -> None:
+    assert read_bundle(encode_bundle(some_bundle(created_ms=MAX_CREATED_MS)))
+    with pytest.raises(WireError, match="calendar"):
+        read_bundle(encode_bundle(some_bundle(created_ms=MAX_CREATED_MS + 1)))
 
 
 def test_an_id_tells_fragments_apart() -> None:

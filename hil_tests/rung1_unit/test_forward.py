@@ -96,6 +96,12 @@ def test_forwarding_counts_the_hop_adds_the_age_and_names_this_node() -> None:
     assert len(onward.blocks) == len(bundle.blocks)
 
 
+def test_an_age_that_can_grow_no_more_stays() -> None:
+    onward = forwarded_bundle(received(age_ms=(1 << 64) - 1), node=None, resident_ms=5)
+    assert isinstance(onward, Bundle)
+    assert bundle_age_ms(onward) == (1 << 64) - 1
+
+
 def test_forwarding_sends_what_it_did_not_change_as_it_came() -> None:
     bundle = received(unknown(0), age_ms=1)
     onward = forwarded_bundle(bundle, node=None, resident_ms=5)

@@ -9,6 +9,7 @@ from flight.relay.bundle.extension import (
     hop_count_block,
     previous_node_block,
 )
+from flight.relay.bundle.wire import MAX_CREATED_MS
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import NONE, EndpointId, Scheme, ipn
 
@@ -42,7 +43,7 @@ def bundles(
 ) -> Bundle:
     """Draw a bundle that keeps every rule of RFC 9171."""
     payload = draw(st.one_of(st.binary(max_size=40), st.binary(min_size=250, max_size=300)))
-    created_ms = draw(times)
+    created_ms = min(draw(times), MAX_CREATED_MS)
     fragment = fragments and bool(payload) and draw(st.booleans())
     offset = draw(st.integers(0, 10**6)) if fragment else 0
     primary = PrimaryBlock(

@@ -66,7 +66,7 @@ def test_bundles_in_one_block_are_told_apart(several: list[Bundle]) -> None:
     assert list(read_bundles(b"".join(map(encode_bundle, several)))) == several
 
 
-@given(bundles(), st.integers(0, 10**9))
+@given(bundles(times=UINT), st.integers(0, 10**9))
 def test_forwarding_touches_only_the_blocks_of_the_node(bundle: Bundle, resident_ms: int) -> None:
     received = read_bundle(encode_bundle(bundle))
     onward = forwarded_bundle(received, node=ipn(2, 0), resident_ms=resident_ms)
@@ -81,7 +81,7 @@ def test_forwarding_touches_only_the_blocks_of_the_node(bundle: Bundle, resident
     assert onward.primary is received.primary
 
 
-@given(bundles())
+@given(bundles(times=UINT))
 def test_what_admission_leaves_is_a_bundle(bundle: Bundle) -> None:
     admission = admit_bundle(read_bundle(encode_bundle(bundle)))
     if admission.bundle is not None:

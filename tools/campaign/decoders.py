@@ -98,7 +98,8 @@ def _bundles() -> tuple[bytes, ...]:
     sealed = protect_bundle(bare, SEALING, node=ipn(1, 0), random_bytes=bytes)
     part = fragment_bundle(_some_bundle(), payload_bytes=3)[1]
     unchecked = encode_bundle(_some_bundle(primary_crc=CrcType.NONE, payload_crc=CrcType.NONE))
-    made = (_some_bundle(), bare, signed, sealed, part)
+    extreme = _some_bundle(age_ms=(1 << 64) - 1, hop_limit=255, payload_crc=CrcType.NONE)
+    made = (_some_bundle(), bare, extreme, signed, sealed, part)
     return (*map(encode_bundle, made), unchecked, encode_bundle(bare) * 2)
 
 

@@ -29,6 +29,8 @@ KNOWN_TYPES = frozenset(BlockType)
 MAX_LIFETIME_MS = 100 * 366 * 86_400_000
 """No bundle is kept longer, whatever it asks for (RFC 9171 section 4.3.1 leaves that to us)."""
 
+_MAX_AGE_MS = 0xFFFFFFFFFFFFFFFF
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -37,7 +39,7 @@ class Admission:
     bundle: Bundle | None
     """Without the blocks to discard; None: the bundle has to be deleted."""
     reports: tuple[Reason, ...]
-    """A reception report is due for each, when the bundle wants any reports."""
+    """A reception report is due for each, where this node's policy allows (section 5.6)."""
 
 
 def admit_bundle(bundle: Bundle, *, known: frozenset[int] = KNOWN_TYPES) -> Admission:
@@ -84,7 +86,7 @@ def forwarded_bundle(
     block = bundle.block(BlockType.BUNDLE_AGE)
     age_ms = _readable_age(bundle)
     if block and age_ms is not None and block.number not in covered:
-        aged = bundle_age_block(age_ms + resident_ms, block.number)
+        aged = bundle_age_block(min(age_ms + resident_ms, _MAX_AGE_MS), block.number)
         bundle = bundle.with_block(replace(block, data=aged.data))
     block = bundle.block(BlockType.PREVIOUS_NODE)
     if block and block.number not in covered:

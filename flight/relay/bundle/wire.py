@@ -37,6 +37,9 @@ VERSION = 7
 MAX_BLOCKS = 64
 """Most blocks after the primary that a received bundle may have."""
 
+MAX_CREATED_MS = (1 << 62) - 1
+"""Latest creation time that is read: with any lifetime added it still fits 64 signed bits."""
+
 _AT_MOST_ONE = frozenset(
     {BlockType.PAYLOAD, BlockType.PREVIOUS_NODE, BlockType.BUNDLE_AGE, BlockType.HOP_COUNT}
 )
@@ -163,6 +166,8 @@ def read_primary(data: bytes, start: int) -> tuple[PrimaryBlock, int]:
     if pair != 2:
         raise WireError("a creation timestamp has two elements")
     created_ms, at = read_uint(data, at)
+    if created_ms > MAX_CREATED_MS:
+        raise WireError("creation time is beyond any calendar")
     sequence, at = read_uint(data, at)
     lifetime_ms, at = read_uint(data, at)
     offset = total = 0
