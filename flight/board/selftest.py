@@ -140,20 +140,22 @@ def _models(folders: Sequence[Path], settings: WorkerSettings) -> Iterator[Check
 def _load(files: tuple[ModelFile, ...], settings: WorkerSettings) -> dict[str, str]:
     """Return what a worker says of each model: "" or why not."""
     clock = BoardClock()
-    started = clock.now()
-    give_up_ns = started.mono_ns + round(settings.start_timeout_s * 1e9)
+    now = clock.now()
+    give_up_ns = now.mono_ns + round(settings.start_timeout_s * 1e9)
     said: dict[str, str] = {}
-    with contextlib.closing(Supervisor(settings, files, started)) as supervisor:
-        while len(said) < len(files) and (now := clock.now()).mono_ns < give_up_ns:
+    with contextlib.closing(Supervisor(settings, files, now)) as supervisor:
+        while now.mono_ns < give_up_ns:
             supervisor.expire(now)
             supervisor.take_answers(now)
             for happening in supervisor.take_events():
                 what = dict(zip(happening.event.fields, happening.values, strict=True))
-                if happening.event in (Event.MODEL_LOADED, Event.MODEL_REFUSED):
-                    said[str(what["model"])] = str(what.get("what", ""))
-                else:
+                if happening.event not in (Event.MODEL_LOADED, Event.MODEL_REFUSED):
                     return {file.name: happening.words() for file in files}
+                said[str(what["model"])] = str(what.get("what", ""))
+            if len(said) == len(files):
+                break
             select.select(supervisor.filenos(), [], [], _pause_s(supervisor, now, give_up_ns))
+            now = clock.now()
     return said
 
 
