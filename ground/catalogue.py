@@ -71,17 +71,17 @@ class Catalogue:
     def __init__(self, path: Path, *, anew: bool = False) -> None:
         """Open a catalogue, or make it; with ``anew``, empty whatever is there."""
         self._path = path
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
         try:
-            self._database = _connect(path)
             _prepare(self._database, anew=anew)
         except sqlite3.Error as error:
-            if not anew or not isinstance(error, sqlite3.DatabaseError):
+            self._database.close()
+            if not anew or isinstance(error, sqlite3.OperationalError):
                 raise _unusable(path, error) from error
             # It cannot be emptied because it is broken: then nobody else can be using it.
-            self._database.close()
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._database = _connect(path)
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
             _prepare(self._database, anew=False)
 
     def close(self) -> None:
@@ -226,15 +226,10 @@ class Catalogue:
         return tuple(Damage(str(file), int(at), int(length)) for file, at, length in rows)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
-    # A power cut may cost the last rows, never the file; the raw files give them back.
-    database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-    return database
-
-
 def _prepare(database: sqlite3.Connection, *, anew: bool) -> None:
     """Make the tables where there are none; with ``anew``, drop those that are there first."""
+    # A power cut may cost the last rows, never the file; the raw files give them back.
+    database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
     if not anew and _version(database) == VERSION:
         return
     # Two processes may both find the file new: the tables are made by whoever is first.

@@ -17,14 +17,14 @@ STYLE = """
 body { margin:0; background:var(--paper); color:var(--ink);
   font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif; }
 header { color:#eef2f7; padding:56px 24px 44px;
-  background:radial-gradient(120% 190% at 82% 190%, #c9c6bf 0 44%, #8d8a84 48%, #1a2029 52%, #0a0d13 78%); }
-header > div, main { max-width:1160px; margin:0 auto; }
+  background:radial-gradient(circle at 88% 470px, #55524d 0, #8a867f 250px, #c9c4ba 366px, #e9e5dc 372px, #2a3038 374px, #0b0e14 520px); }
+header > div { max-width:1112px; margin:0 auto; } main { max-width:1160px; margin:0 auto; }
 header h1 { margin:0; font-size:34px; letter-spacing:-.02em; }
 header p { margin:6px 0 0; color:#c3ccd8; max-width:640px; }
 main { padding:26px 24px 70px; }
 h2 { font-size:20px; margin:44px 0 4px; letter-spacing:-.01em; }
 h2 + p { margin:0 0 14px; color:var(--quiet); max-width:760px; }
-.tiles { display:grid; grid-template-columns:repeat(auto-fit,minmax(158px,1fr)); gap:12px; margin-top:-48px; }
+.tiles { position:relative; display:grid; grid-template-columns:repeat(auto-fit,minmax(158px,1fr)); gap:12px; margin-top:-48px; }
 .tile { background:var(--card); border:1px solid var(--rule); border-radius:12px; padding:14px 16px; }
 .tile b { display:block; font-size:25px; font-weight:650; letter-spacing:-.02em; font-variant-numeric:tabular-nums; }
 .tile span { color:var(--quiet); font-size:13px; }
