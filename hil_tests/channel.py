@@ -15,6 +15,8 @@ from flight.instant import Instant
 from flight.relay.errors import WireError
 
 NS = 10**9
+IDLE_STEPS_MAX = 10_000
+"""Steps without time going by, after which a party is taken to spin."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Link:
     to_right: Channel
     to_left: Channel
     now_ns: int = 0
+    idle_steps: int = 0
     alarms: list[tuple[int, Callable[[int], None]]] = field(default_factory=list)
     """(ns, what to call then); sorted by the user."""
 
@@ -137,6 +140,9 @@ class Link:
             self.alarms[0][0] if self.alarms else None,
         )
         next_ns = min((ns for ns in times if ns is not None), default=until_ns)
+        self.idle_steps = 0 if next_ns > self.now_ns else self.idle_steps + 1
+        if self.idle_steps > IDLE_STEPS_MAX:
+            raise AssertionError("a deadline that is reached and never acted on")
         self.now_ns = max(self.now_ns, min(next_ns, until_ns))
         now = Instant(self.now_ns, 0)
         while self.alarms and self.alarms[0][0] <= self.now_ns:

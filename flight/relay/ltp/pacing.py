@@ -25,6 +25,7 @@ class Pacer:
         "_catch_up_ns",
         "_frame_bytes",
         "_free_ns",
+        "_is_spent",
         "_margin_ns",
         "_plan_ns",
         "_rate_bytes_s",
@@ -49,6 +50,7 @@ class Pacer:
         self.timeout_ns = self._margin_ns
         self.round_trip_ns = 0
         self.is_open = False
+        self._is_spent = False
         self.ends_ns: int | None = None
         self.loss_ppm = 0
 
@@ -57,6 +59,7 @@ class Pacer:
     ) -> None:
         """Take over a contact's terms."""
         self.is_open = True
+        self._is_spent = False
         self._rate_bytes_s = rate_bytes_s
         self.ends_ns = ends_ns
         self.round_trip_ns = 2 * one_way_ns
@@ -80,6 +83,7 @@ class Pacer:
         count = (now_ns - self._free_ns) // segment_ns + 1
         if self.ends_ns is not None:
             count = min(count, (self.ends_ns - now_ns) // segment_ns)
+            self._is_spent = count < 1
         return max(count, 0)
 
     def spend(self, size: int, datagrams: int, now_ns: int, *, was_idle: bool) -> None:
@@ -90,10 +94,7 @@ class Pacer:
 
     def next_ns(self) -> int | None:
         """Return when the next datagram may leave; None: not in this contact."""
-        segment_ns = self.line_ns(self._segment_bytes)
-        if self.ends_ns is not None and self._free_ns + segment_ns > self.ends_ns:
-            return None
-        return self._free_ns
+        return None if self._is_spent else self._free_ns
 
     def copies(self, most: int) -> int:
         """Return how often to say a small thing so that one in fifty is lost, or fewer."""
