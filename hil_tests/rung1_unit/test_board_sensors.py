@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from select import select
 from sys import executable
 
 import numpy as np
@@ -13,7 +14,7 @@ from flight.board.sensors.process import LONGEST_PAUSE_S
 from flight.instant import Instant
 from flight.product.events import Event, Happening
 from flight.product.values import Frame, SensorKind
-from hil_tests.waiting import One, wait_until
+from hil_tests.waiting import PATIENCE_S, One, wait_until
 
 START = Instant(1_000_000_000, 5)
 
@@ -249,7 +250,25 @@ def test_a_frame_of_another_kind_costs_itself_only() -> None:
 
 def test_a_silent_program_is_killed_and_started_again() -> None:
     found = deliveries(program("sys.stdin.read()", timeout_s=0.2), 1)
-    assert words(found) == ["nav: no frame within 0.2 s; starting it again in 1 s"]
+    assert words(found) == ["nav: silent for 0.2 s; starting it again in 1 s"]
+
+
+def test_a_loop_too_busy_to_listen_does_not_blame_the_program() -> None:
+    sensor = program("np.save(out, np.ones((2000, 2000), np.uint8))", timeout_s=10.0)
+    now = BoardClock().now()
+    sensor.poll(now)  # starts it; its frame is larger than the pipe, so it waits for a reader
+    select([sensor.fileno()], [], [], PATIENCE_S)
+    late = Instant(now.mono_ns + 11_000_000_000, 0)
+    assert sensor.poll(late) == ()
+    found: list[Delivery] = []
+
+    def turn(_: Instant) -> bool:
+        found.extend(sensor.poll(late))
+        return bool(found)
+
+    wait_until(One(sensor), turn)
+    assert len(frames(found)) == 1
+    sensor.close()
 
 
 def test_a_missing_program_is_tried_ever_less_often() -> None:

@@ -19,13 +19,33 @@ from tools.sim.terrain import FIRST, SECOND, UNSEEN_SUN, Generator, Scene, look_
 from tools.sim.terrain_ground import make_ground
 from tools.sim.terrain_truth import Limits
 
-TRAINING_SEED, CALIBRATION_SEED, SECOND_SEED, UNSEEN_SUN_SEED = 11, 12, 13, 14
+TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 12, 17
+SECOND_SEED, UNSEEN_SUN_SEED = 13, 14
 
 COARSEST = 3.0
 """Scenes span this many octaves of scale above 0.25 m a pixel."""
 
 ALL_SUN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=((3.0, 60.0),)))
 """The training world under any sun: what thresholds are calibrated on."""
+
+STRESS = Generator(
+    replace(
+        FIRST.style,
+        roughness_gain=(0.8, 2.0),
+        rock_abundance=(0.005, 0.1),
+        rock_flatness=(0.8, 1.3),
+        tilt_deg=3.5,
+        albedo_contrast=(0.03, 0.15),
+    ),
+    replace(
+        ALL_SUN.look,
+        blur_px=(0.4, 1.8),
+        full_electrons=(2_000.0, 10_000.0),
+        read_electrons=(20.0, 60.0),
+        vignetting=(0.0, 0.3),
+    ),
+)
+"""Rougher ground and a poorer camera than training's: thresholds must hold here too."""
 
 UNSEEN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=UNSEEN_SUN))
 """The training world under the elevations that training left out."""
@@ -106,9 +126,12 @@ def unseen_sun(count: int) -> Scenes:
     return draw(UNSEEN, seed=UNSEEN_SUN_SEED, count=count)
 
 
-def calibration(count: int) -> Scenes:
-    """Return scenes for thresholds; no test set is drawn with their seed or this world."""
-    return draw(ALL_SUN, seed=CALIBRATION_SEED, count=count)
+def calibration(count: int) -> tuple[Scenes, ...]:
+    """Return scenes of two worlds for thresholds; no test set has their seeds or worlds."""
+    return (
+        draw(ALL_SUN, seed=CALIBRATION_SEED, count=count),
+        draw(STRESS, seed=STRESS_SEED, count=count),
+    )
 
 
 def together(parts: Sequence[Scenes]) -> Scenes:

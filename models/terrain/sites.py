@@ -1,5 +1,6 @@
 """Sites as the flight code chooses them, judged by the truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,10 +61,16 @@ def choose(
     return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def calibrate(scores: NDArray[np.int8], hazard: NDArray[np.bool_]) -> TerrainPolicy:
-    """Return the policy whose two thresholds keep their bounds on calibration scenes."""
-    map_threshold = hazard_threshold(tally(scores[..., 0], hazard), false_safe=MAP_FALSE_SAFE)
+def calibrate(worlds: Sequence[tuple[NDArray[np.int8], NDArray[np.bool_]]]) -> TerrainPolicy:
+    """Return the policy whose two thresholds keep their bounds in each calibration world.
+
+    Each world is (scores, hazard): (N, 64, 64, 2) and (N, 64, 64).
+    """
+    map_threshold = min(
+        hazard_threshold(tally(scores[..., 0], hazard), false_safe=MAP_FALSE_SAFE)
+        for scores, hazard in worlds
+    )
     ungated = TerrainPolicy(hazard_threshold=map_threshold, site_threshold=UNGATED)
-    choices = choose(scores, hazard, ungated)
-    site = site_threshold(choices.score, choices.unsafe, false_safe=SITE_FALSE_SAFE)
+    choices = [choose(scores, hazard, ungated) for scores, hazard in worlds]
+    site = min(site_threshold(c.score, c.unsafe, false_safe=SITE_FALSE_SAFE) for c in choices)
     return replace(ungated, site_threshold=site)

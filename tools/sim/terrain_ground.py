@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.sim.camera import blur
+
 Field: TypeAlias = NDArray[np.float32]
 Range: TypeAlias = tuple[float, float]
 
@@ -57,12 +59,18 @@ class Style:
     """1: all depths alike; more: old, shallow craters prevail."""
     rim_ratio: Range = (0.15, 0.3)
     """Rim height over depth."""
+    flat_floor: float = 0.0
+    """Radius of a fresh crater's flat floor over its own: 0 is a parabola."""
     rock_abundance: Range = (0.0005, 0.06)
     """Share of the area under rocks, log-uniform; 0.0021 at Chang'e-4."""
     rock_flatness: Range = (0.5, 1.0)
     """Height of a rock over its radius."""
+    blocky: bool = False
+    """Rocks with steep sides and a flat top instead of domes."""
     roughness: tuple[str, ...] = ("smooth mare", "rough mare", "rough upland")
-    roughness_gain: Range = (0.5, 1.5)
+    roughness_gain: Range = (0.3, 1.5)
+    smoothing_px: Range = (-4.0, 4.0)
+    """Blur of the relief: old dust, or a height model's resolution; below 0 there is none."""
     tilt_deg: float = 2.0
     """Standard deviation of the whole scene's slope; sites are chosen flat, from orbit."""
     albedo_contrast: Range = (0.0, 0.1)
@@ -188,7 +196,7 @@ def stamp_craters(
     inside = ((places + reach[:, None] > 0) & (places - reach[:, None] < size)).all(axis=1)
     for i in np.flatnonzero(inside):
         window, square = _disc(height_m.shape, places[i], radii[i], _REACH)
-        height_m[window] += _crater(square, depths[i], rims[i], freshness[i])
+        height_m[window] += _crater(square, depths[i], rims[i], freshness[i], style.flat_floor)
         if halos[i] > 0.05 and radii[i] > 4:
             window, square = _disc(albedo.shape, places[i], radii[i], 2 * _REACH)
             albedo[window] *= 1 + halos[i] * np.exp(-square / 4)
@@ -206,13 +214,16 @@ def _disc(
     return (slice(top, bottom), slice(left, right)), square
 
 
-def _crater(square: Field, depth: np.float32, rim: np.float32, freshness: np.float32) -> Field:
+def _crater(
+    square: Field, depth: np.float32, rim: np.float32, freshness: np.float32, floor: float
+) -> Field:
     """Return a crater's relief at squared distances from its centre, in radii.
 
     A fresh one is a parabolic bowl with a sharp rim and a blanket of ejecta that falls with the
     cube of the distance; with age it relaxes to a shallow dish without edges.
     """
-    bowl = (depth + rim) * (np.minimum(square, 1) - 1)
+    wall = np.maximum(square - np.float32(floor**2), 0) / np.float32(1 - floor**2)
+    bowl = (depth + rim) * (np.minimum(wall, 1) - 1)
     blanket = rim / np.maximum(square, 1) ** np.float32(1.5) - rim * np.float32(_REACH**-3)
     sharp = bowl + np.maximum(blanket, 0)
     dish = (rim * np.float32(0.8) * square - depth) * np.exp(np.float32(-1.3) * square)
@@ -239,7 +250,9 @@ def stamp_rocks(rng: np.random.Generator, ground_m: Field, pixel_m: float, style
     for place, width, flat in zip(places, widths, flatness, strict=True):
         radius = width / 2 / pixel_m
         window, square = _disc(ground_m.shape, place, radius, 1.0)
-        bulge = np.sqrt(1 - np.minimum(square, 1)) * np.float32(width / 2 * flat)
+        dome = np.sqrt(1 - np.minimum(square, 1))
+        shape = np.minimum(dome * 2, 1) if style.blocky else dome
+        bulge = shape * np.float32(width / 2 * flat)
         rock_m[window] = np.maximum(rock_m[window], bulge)
     ground_m += rock_m
     return rock_m
@@ -258,5 +271,6 @@ def make_ground(
     contrast = np.float32(rng.uniform(*style.albedo_contrast))
     albedo = np.clip(1 + contrast * patches(rng, size), 0.4, 1.8).astype(np.float32)
     stamp_craters(rng, height_m, albedo, pixel_m, style)
+    height_m = blur(height_m, float(rng.uniform(*style.smoothing_px)))
     rock_m = stamp_rocks(rng, height_m, pixel_m, style)
     return Ground(height_m, rock_m, albedo, pixel_m)
