@@ -8,12 +8,15 @@ from flight.relay.bpsec.policy import (
     check_bundle,
     protect_bundle,
 )
+from flight.relay.bpsec.settings import SecuritySettings, read_policy
 
 __all__ = [
     "Demand",
     "SecurityPolicy",
     "SecurityRule",
+    "SecuritySettings",
     "accept_bundle",
     "check_bundle",
     "protect_bundle",
+    "read_policy",
 ]
