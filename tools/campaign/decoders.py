@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flight.instant import Instant
+from flight.product.errors import WireError as ProductError
+from flight.product.events import Event, EventReport, decode_events, encode_events
+from flight.product.part import Header, Part, ProductId, ProductKind, decode_part
 from flight.relay.bpsec import Demand, SecurityPolicy, SecurityRule, accept_bundle, protect_bundle
 from flight.relay.bundle import (
     Bundle,
@@ -32,12 +35,27 @@ from flight.relay.contactfile import read_ion_plan
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import encode_endpoint, ipn, parse_endpoint, read_endpoint
 from flight.relay.errors import WireError
+from flight.relay.ltp.segment import (
+    Cancel,
+    Report,
+    ReportAck,
+    SegmentType,
+    SessionId,
+    read_segment,
+    sdnv,
+    session_prefix,
+    write_cancel,
+    write_report,
+    write_report_ack,
+)
+from flight.relay.slip import PacketReader, encode_packet
 from flight.relay.status import (
     Status,
     encode_status_report,
     read_status_report,
     report_on,
 )
+from flight.relay.uartframe import FrameReader, encode_frame
 
 NOW = Instant(10**9, 816_000_000_000)
 
@@ -164,6 +182,39 @@ def _plans() -> tuple[bytes, ...]:
     )
 
 
+def _segments() -> tuple[bytes, ...]:
+    session = SessionId(1, 2)
+    content = sdnv(1) + sdnv(0) + sdnv(7)
+    return (
+        session_prefix(SegmentType(0), session) + content + b"payload",
+        session_prefix(SegmentType(3), session) + content + sdnv(5) + sdnv(0) + b"payload",
+        write_report(Report(session, 9, 5, 3000, 0, ((0, 1000), (2000, 3000)))),
+        write_report_ack(ReportAck(session, 9)),
+        write_cancel(Cancel(session, by_sender=True, reason=0)),
+    )
+
+
+def _parts() -> tuple[bytes, ...]:
+    product = ProductId(1, 2, 3)
+    header = Header(
+        product, ProductKind.BOOT, "camera", 7, NOW, b"12345678", b"87654321", 0, 1, count=2
+    )
+    return (Part(header, 0, (0, 4), b"data").encode(),)
+
+
+def _events() -> tuple[bytes, ...]:
+    happenings = [event(**dict.fromkeys(event.fields, 1)) for event in Event]
+    return tuple(encode_events([EventReport(happening, NOW)]) for happening in happenings)
+
+
+def _byte_streams() -> tuple[bytes, ...]:
+    payloads = (b"", b"payload", bytes(300), bytes(range(256)))
+    return (
+        b"".join(map(encode_frame, payloads)),
+        b"".join(map(encode_packet, payloads)),
+    )
+
+
 DECODERS: dict[str, Decoder] = {
     "bundle": Decoder(_take_bundle, _bundles),
     "bundles": Decoder(read_bundles, _bundles),
@@ -172,6 +223,11 @@ DECODERS: dict[str, Decoder] = {
     "endpoint": Decoder(lambda data: read_endpoint(data, 0), _endpoints),
     "security_block": Decoder(read_security_block, _security_blocks),
     "status_report": Decoder(read_status_report, _status_reports),
+    "ltp_segment": Decoder(read_segment, _segments),
+    "uart_frames": Decoder(lambda data: FrameReader().feed(data), _byte_streams),
+    "slip_packets": Decoder(lambda data: PacketReader(2000).feed(data), _byte_streams),
+    "product_part": Decoder(decode_part, _parts, ProductError),
+    "product_events": Decoder(decode_events, _events, ProductError),
     "contact_plan": Decoder(
         lambda data: read_ion_plan(data.decode("latin-1"), reference_ms=NOW.dtn_ms),
         _plans,
