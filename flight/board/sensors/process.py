@@ -54,7 +54,7 @@ class ProcessSensor:
             # Where one frame's end is unknown the next one's start is too: begin afresh.
             return self._restart(now, str(error))
         if not delivery and not self.finished and now.mono_ns >= self._late_ns:
-            return self._restart(now, f"no frame within {self._settings.timeout_s:g} s")
+            return self._restart(now, f"silent for {self._settings.timeout_s:g} s")
         return delivery
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class ProcessSensor:
             self._child = Child(command)
         except OSError as error:
             return self._restart(now, f"{command[0]}: {error.strerror}; check the command")
-        self._late_ns = now.mono_ns + round(self._settings.timeout_s * 1e9)
+        self._late_ns = self._late_after(now)
         return ()
 
     def _take(self, child: Child, now: Instant) -> tuple[Delivery, ...]:
@@ -82,13 +82,14 @@ class ProcessSensor:
                 break
             if not data:
                 return self._ended(child, now)
+            # It speaks, so it lives: a loop too busy to listen must not blame the program.
+            self._late_ns = self._late_after(now)
             if self._stream.feed(data):
                 return self._frame(now)
         return ()
 
     def _frame(self, now: Instant) -> tuple[Delivery, ...]:
         number, self._number = self._number, self._number + 1
-        self._late_ns = now.mono_ns + round(self._settings.timeout_s * 1e9)
         self._pause_s = FIRST_PAUSE_S
         name = f"{self.name} {number}"
         settings = self._settings
@@ -110,6 +111,9 @@ class ProcessSensor:
             return (Event.SENSOR_DONE(sensor=self.name, frames=self._number),)
         cut = "" if self._stream.empty else ", a frame was cut short"
         return self._restart(now, f"the program {how}{cut}" + (f": {words}" if words else ""))
+
+    def _late_after(self, now: Instant) -> int:
+        return now.mono_ns + round(self._settings.timeout_s * 1e9)
 
     def _restart(self, now: Instant, why: str) -> tuple[Delivery, ...]:
         if self._child:

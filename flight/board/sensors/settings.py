@@ -44,7 +44,7 @@ class SensorSettings:
     max_frame_bytes: int = 64 << 20
     """A frame of more bytes is refused before it is read."""
     timeout_s: float = 60.0
-    """Command: kill and restart it when no frame came for this long."""
+    """Command: kill and restart it when it wrote nothing for this long."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
