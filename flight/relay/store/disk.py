@@ -76,6 +76,8 @@ class DiskMedium:
             segment_limit = settings.quota_bytes // settings.segment_bytes + 2
             self._segments = SegmentFiles(files, directory, settings.segment_bytes, segment_limit)
             opened.callback(self._segments.close)
+            if not self._path.exists():
+                self._high_water.begin()
             mark, unsound = self._high_water.read()
             # Rows of little more than half a page leave the rest of it unused.
             max_bytes = 2 * settings.quota_bytes + (16 << 20)
@@ -84,8 +86,7 @@ class DiskMedium:
             self._table = Table(connection, files, self._path, log_limit=settings.wal_bytes)
             opened.callback(self._table.close)
             self.reports = found.reports
-            if unsound and (found.rows or mark is not None):
-                found.tell(Trouble.HIGH_WATER_DAMAGED, unsound)
+            found.tell(Trouble.HIGH_WATER_DAMAGED, unsound)
             self._begin(found, mark or Ledger())
             self._opened = opened.pop_all()
 

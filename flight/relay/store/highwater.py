@@ -26,6 +26,14 @@ class HighWater:
         self._descriptor = files.open(path)
         files.reserve(self._descriptor, 2 * SLOT_BYTES)
 
+    def begin(self) -> None:
+        """Make the slots of a new store sound, before its database is made.
+
+        A mark that is there already stays: the database has gone, and that must be told.
+        """
+        if self.read()[0] is None:
+            self.write_both(Ledger())
+
     def read(self) -> tuple[Ledger | None, int]:
         """Return the later of the sound slots, and how many slots are not sound."""
         data = self._files.read(self._descriptor, 2 * SLOT_BYTES, 0)

@@ -1,0 +1,84 @@
+"""The store's own file calls, watched and failed on purpose; the other half of vfs.py."""
+
+import errno
+import os
+from pathlib import Path
+
+from flight.relay.store.files import SystemFiles
+from hil_tests.vfs import FULL, OK, READONLY, Observer
+
+_ERRNO = {FULL: errno.ENOSPC, READONLY: errno.EROFS}
+
+
+class WatchedFiles(SystemFiles):
+    """Passes every call on, after telling an observer that may answer with an error code."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self._paths: dict[int, Path] = {}
+
+    def open(self, path: Path) -> int:
+        self._tell("create" if not path.exists() else "open", path, 0, b"")
+        descriptor = super().open(path)
+        self._paths[descriptor] = path
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        self._paths.pop(descriptor)
+        super().close(descriptor)
+
+    def reserve(self, descriptor: int, length: int) -> None:
+        self._tell("reserve", self._paths[descriptor], length, b"")
+        super().reserve(descriptor, length)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        self._tell("write", self._paths[descriptor], offset, data)
+        super().write(descriptor, data, offset)
+
+    def read(self, descriptor: int, length: int, offset: int) -> bytes:
+        self._tell("read", self._paths[descriptor], offset, b"")
+        return super().read(descriptor, length, offset)
+
+    def sync(self, descriptor: int) -> None:
+        path = self._paths[descriptor]
+        self._tell("sync", path, 0, b"")
+        super().sync(descriptor)
+        self._tell("synced", path, 0, b"")
+
+    def sync_directory(self, path: Path) -> None:
+        super().sync_directory(path)
+        self._tell("synced directory", path, 0, b"")
+
+    def rename(self, path: Path, target: Path) -> None:
+        self._tell("rename", path, 0, str(target).encode())
+        super().rename(path, target)
+        for descriptor, known in self._paths.items():
+            if known == path:
+                self._paths[descriptor] = target
+
+    def remove(self, path: Path) -> None:
+        self._tell("delete", path, 0, b"")
+        super().remove(path)
+
+    def _tell(self, call: str, path: Path, offset: int, data: bytes) -> None:
+        answer = self.observer(call, str(path), offset, data)
+        if answer != OK:
+            number = _ERRNO.get(answer, errno.EIO)
+            raise OSError(number, os.strerror(number), str(path))
+
+
+class FailAt:
+    """An observer that fails one call, or every one from there on."""
+
+    def __init__(self, number: int, code: int, *, lasting: bool) -> None:
+        self.number, self.code, self.lasting = number, code, lasting
+        self.calls = 0
+
+    def __call__(self, call: str, _path: str, _offset: int, _data: bytes) -> int:
+        if call in {"close", "synced", "synced directory"}:
+            return OK
+        if self.code in {FULL, READONLY} and call in {"read", "open", "sync", "delete"}:
+            return OK  # a full or read-only disk can be read; nor can it undo a sync
+        self.calls += 1
+        fails = self.calls >= self.number if self.lasting else self.calls == self.number
+        return self.code if fails else OK
