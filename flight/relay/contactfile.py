@@ -29,7 +29,7 @@ DTN_EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 _ION_TIME = "%Y/%m/%d-%H:%M:%S"
 
-_OTHER_ION_COMMANDS = frozenset("1eilmsvwhq?")
+_OTHER_ION_COMMANDS = frozenset("1eilmsvwhq?^")
 """First words of an ionrc line that says nothing of contacts."""
 
 

@@ -68,6 +68,8 @@ class ContactPlan:
         """
         if any(contact.rate_bytes_s < 0 for contact in self.contacts):
             raise ValueError("a contact's rate is below 0")
+        if not all(0 <= contact.confidence <= 1 for contact in self.contacts):
+            raise ValueError("a contact's confidence is from 0 to 1")
         if any(entry.one_way_ms < 0 for entry in self.ranges):
             raise ValueError("a range's light time is below 0")
         object.__setattr__(self, "contacts", tuple(sorted(self.contacts, key=_start_ms)))

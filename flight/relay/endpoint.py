@@ -21,7 +21,7 @@ MAX_NAME_BYTES = 1023
 """Longest scheme-specific part of a dtn endpoint id that is read or made."""
 
 LOCAL_NODE = 0xFFFFFFFF
-"""The node number that means "this node", written ``ipn:!`` (RFC 9758 section 3.4)."""
+"""The node number that means "this node", written ``ipn:!`` (RFC 9758 section 3.4.2)."""
 
 _IPN_START = b"\x82\x02\x82"
 _DTN_NONE = b"\x82\x01\x00"
@@ -74,7 +74,7 @@ class EndpointId:
         return not self.name[2:].partition("/")[2].startswith("~")
 
     def __str__(self) -> str:
-        """Return the URI (RFC 9171 section 4.2.5.1, RFC 9758 section 3.2)."""
+        """Return the URI (RFC 9171 section 4.2.5.1, RFC 9758 section 4)."""
         if self.scheme == Scheme.DTN:
             return f"dtn:{self.name or 'none'}"
         allocator, node = self.node >> 32, self.node & 0xFFFFFFFF
@@ -98,7 +98,7 @@ def ipn(node: int, service: int, *, three_elements: bool = False) -> EndpointId:
 
 
 def parse_endpoint(uri: str) -> EndpointId:
-    """Return the endpoint id that a URI names (RFC 9171 section 4.2.5.1, RFC 9758 section 3.2).
+    """Return the endpoint id that a URI names (RFC 9171 section 4.2.5.1, RFC 9758 section 4).
 
     Raises:
         ValueError: no ipn or dtn URI.

@@ -19,7 +19,7 @@ from flight.relay.bundle import (
 from flight.relay.bundle.extension import HopCount, bundle_age_block, previous_node_block
 from flight.relay.bundle.wire import MAX_BLOCKS, MAX_CREATED_MS
 from flight.relay.crc import CrcType
-from flight.relay.endpoint import NONE, ipn
+from flight.relay.endpoint import LOCAL_NODE, NONE, ipn
 from flight.relay.errors import WireError
 
 # RFC 9173 appendix A.1.1.3, the only whole bundle that the RFCs print without security.
@@ -272,6 +272,12 @@ def test_a_creation_time_beyond_any_calendar_is_refused() -> None:
     assert read_bundle(encode_bundle(some_bundle(created_ms=MAX_CREATED_MS)))
     with pytest.raises(WireError, match="calendar"):
         read_bundle(encode_bundle(some_bundle(created_ms=MAX_CREATED_MS + 1)))
+
+
+@pytest.mark.parametrize("end", ["source", "destination"])
+def test_a_local_node_number_from_outside_is_refused(end: str) -> None:
+    with pytest.raises(WireError, match="local node"):
+        read_bundle(encode_bundle(some_bundle(**{end: ipn(LOCAL_NODE, 1)})))
 
 
 def test_an_id_tells_fragments_apart() -> None:

@@ -154,10 +154,12 @@ def test_a_changed_plan_is_another_value() -> None:
     [
         lambda: ContactPlan((Contact(1, 2, 0, 1, -1),)),
         lambda: ContactPlan((Contact(-1, 2, 0, 1, 1),)),
+        lambda: ContactPlan((Contact(1, 2, 0, 1, 1, confidence=1.5),)),
+        lambda: ContactPlan((Contact(1, 2, 0, 1, 1, confidence=float("nan")),)),
         lambda: ContactPlan((), (Range(1, 2, 0, 1, -1),)),
         lambda: ContactPlan((Contact(1, 2, 0, 1, 1),) * 20_001),
     ],
 )
 def test_a_plan_that_makes_no_sense_cannot_be_made(plan) -> None:
-    with pytest.raises(ValueError, match=r"below|no such node|at most"):
+    with pytest.raises(ValueError, match=r"below|no such node|at most|confidence"):
         plan()

@@ -11,7 +11,7 @@ from flight.relay.bundle.extension import (
 )
 from flight.relay.bundle.wire import MAX_CREATED_MS
 from flight.relay.crc import CrcType
-from flight.relay.endpoint import NONE, EndpointId, Scheme, ipn
+from flight.relay.endpoint import LOCAL_NODE, NONE, EndpointId, Scheme, ipn
 
 UINT = st.one_of(st.integers(0, 30), st.integers(0, 2**32), st.integers(0, 2**64 - 1))
 MODEST = st.one_of(st.integers(0, 30), st.integers(0, 2**40))
@@ -24,7 +24,11 @@ dtn_endpoints = st.builds(
 ipn_endpoints = st.builds(ipn, st.integers(1, 2**32 - 2), st.integers(0, 2**32))
 endpoints = st.one_of(ipn_endpoints, ipn_endpoints, dtn_endpoints)
 any_endpoints = st.one_of(
-    endpoints, st.just(NONE), st.builds(ipn, UINT, UINT, three_elements=st.booleans())
+    endpoints,
+    st.just(NONE),
+    st.builds(ipn, UINT, UINT, three_elements=st.booleans()).filter(
+        lambda endpoint: endpoint.node != LOCAL_NODE
+    ),
 )
 crc_types = st.sampled_from(CrcType)
 real_crc_types = st.sampled_from([CrcType.CRC16, CrcType.CRC32C])

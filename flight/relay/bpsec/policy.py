@@ -86,6 +86,8 @@ class SecurityPolicy:
 
     def rule_for(self, bundle: Bundle) -> SecurityRule | None:
         """Return the first rule that names the bundle's source and destination."""
+        if not self.rules:
+            return None
         source, destination = str(bundle.primary.source), str(bundle.primary.destination)
         for rule in self.rules:
             if fnmatchcase(source, rule.source) and fnmatchcase(destination, rule.destination):

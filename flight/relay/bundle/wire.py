@@ -29,7 +29,7 @@ from flight.relay.cbor import (
     read_uint,
 )
 from flight.relay.crc import CRC_BYTES, CrcType, block_crc
-from flight.relay.endpoint import encode_endpoint, read_endpoint
+from flight.relay.endpoint import LOCAL_NODE, encode_endpoint, read_endpoint
 from flight.relay.errors import WireError
 
 VERSION = 7
@@ -93,9 +93,9 @@ def encode_canonical(block: CanonicalBlock) -> bytes:
 def read_bundle(data: bytes, *, strict: bool = True) -> Bundle:
     """Return the bundle that the bytes are, to the last byte (RFC 9171 section 4).
 
-    ``strict=False`` takes two things that RFC 9171 forbids and the examples of RFC 9173 have: a
-    primary block that neither checksum nor signature protects (section 4.3.1), and a creation
-    time of 0 without a bundle age (section 4.4.2).
+    ``strict=False`` takes what RFC 9171 forbids and the examples of RFC 9173 have: a primary
+    block that neither checksum nor signature protects (section 4.3.1), and a creation time of 0
+    without a bundle age (section 4.4.2).
 
     Raises:
         WireError: the bytes are not one whole bundle, or a checksum is wrong.
@@ -235,7 +235,13 @@ def _check_blocks(bundle: Bundle) -> None:
 
 
 def _check_primary(bundle: Bundle) -> None:
-    """Check what the primary block needs from other blocks (RFC 9171 sections 4.3.1, 4.4.2)."""
+    """Check what only a careless or hostile peer gets wrong in a primary block.
+
+    It needs a checksum or a signature (RFC 9171 section 4.3.1), a time or an age (section 4.4.2),
+    and ends that mean the same on every node (RFC 9758 section 5.4).
+    """
+    if LOCAL_NODE in (bundle.primary.source.node, bundle.primary.destination.node):
+        raise WireError("a bundle from outside is from or for a local node")
     if not (bundle.primary.crc_type or _is_primary_signed(bundle)):
         raise WireError("primary block has neither checksum nor signature")
     if not bundle.primary.created_ms and bundle.block(BlockType.BUNDLE_AGE) is None:
