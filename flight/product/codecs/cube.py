@@ -55,6 +55,7 @@ from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
 _RAW, _MODEL = 0, 1
+_PART_LINES = 32
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
 _FIT_RESIDUALS = 1 << 15
@@ -64,7 +65,7 @@ _FIT_RESIDUALS = 1 << 15
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
     if len(shape) != 3:
         raise ValueError("a cube has bands, lines and samples")
-    return cut_grid(shape, (shape[0], options.part_lines, shape[2]))
+    return cut_grid(shape, (shape[0], options.part_lines or _PART_LINES, shape[2]))
 
 
 def _encode(samples: Integers, options: Options) -> bytes:

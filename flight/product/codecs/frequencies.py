@@ -34,8 +34,10 @@ _TABLE_BITS = 5 * 128
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return each count's share of the total as a step number; -1 where the count is 0."""
     total = max(int(counts.sum()), 1)
-    shares = _LOWEST - np.searchsorted(_BOUNDS, (counts << 30) // total, side="right")
-    return np.where(counts > 0, shares, -1)
+    above = np.searchsorted(_BOUNDS, (counts << 30) // total, side="right")
+    shares: NDArray[np.int64] = (_LOWEST - above).astype(np.int64)
+    shares[counts == 0] = -1
+    return shares
 
 
 def _frequencies(shares: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -65,7 +67,7 @@ def expected_frequencies(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     total = 0.0
     for weight in weights.tolist():
         total += weight
-    frequencies = np.floor(weights * (SCALE / total)).astype(np.int64)
+    frequencies: NDArray[np.int64] = np.floor(weights * (SCALE / total)).astype(np.int64)
     frequencies[(frequencies == 0) & (weights > total * _RAREST)] = 1
     frequencies[int(np.argmax(frequencies))] += SCALE - int(frequencies.sum())
     return frequencies
@@ -102,8 +104,8 @@ def write_tables(
 
 def _codes(frequencies: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the share that each frequency stands for; the one past the rarest for none."""
-    shares = _shares(frequencies)
-    codes: NDArray[np.int64] = np.where(shares >= 0, shares, _LOWEST + 1)
+    codes = _shares(frequencies)
+    codes[codes < 0] = _LOWEST + 1
     return codes
 
 

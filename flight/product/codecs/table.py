@@ -6,10 +6,13 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.product.codecs.classmap import CLASS_MAP
 from flight.product.codecs.cube import CUBE
 from flight.product.codecs.geometry import read_geometry, write_geometry
+from flight.product.codecs.housekeeping import HOUSEKEEPING
 from flight.product.codecs.image import IMAGE
 from flight.product.codecs.raw import RAW
+from flight.product.codecs.tensor import TENSOR
 from flight.product.codecs.types import (
     DEFAULT_LIMIT_BYTES,
     Codec,
@@ -54,9 +57,9 @@ CODECS: Mapping[int, Codec] = {
     CodecId.LATTICE: RAW,
     CodecId.CUBE: CUBE,
     CodecId.SPECTRA: SPECTRA,
-    CodecId.CLASS_MAP: RAW,
-    CodecId.HOUSEKEEPING: RAW,
-    CodecId.TENSOR: RAW,
+    CodecId.CLASS_MAP: CLASS_MAP,
+    CodecId.HOUSEKEEPING: HOUSEKEEPING,
+    CodecId.TENSOR: TENSOR,
 }
 
 
@@ -81,7 +84,7 @@ def encode(
     samples: Integers,
     *,
     maximum_error: int = 0,
-    part_lines: int = 32,
+    part_lines: int = 0,
     tile: int = 512,
     template: NDArray[np.uint32] | None = None,
     fields: tuple[Field, ...] = (),

@@ -79,8 +79,9 @@ class Options:
 
     maximum_error: int = 0
     """Largest absolute difference between a sample and its decoded value; 0: lossless."""
-    part_lines: int = 32
-    """Cubes: lines of a part. Spectra and packets: how many of them a part holds."""
+    part_lines: int = 0
+    """Cubes: lines of a part. Spectra and packets: how many of them a part holds. 0: as the codec
+    thinks best."""
     tile: int = 512
     """Images: rows and columns of a part."""
     template: NDArray[np.uint32] | None = None

@@ -59,6 +59,7 @@ _CLIP = float(1 << 18)
 _SHIFT_BIAS = 64
 _BACK = (1, 4, 16, 8, 24)
 _LARGEST = (1 << 31) - 1
+_PART_SPECTRA = 32
 _LEAST_CHANNELS = LAG + 1
 
 
@@ -67,7 +68,7 @@ def _cut(shape: Shape, options: Options) -> Iterator[Box]:
         return cut_grid(shape, shape)
     if len(shape) != 2:
         raise ValueError("spectra have channels, or spectra and channels")
-    return cut_grid(shape, (options.part_lines, shape[1]))
+    return cut_grid(shape, (options.part_lines or _PART_SPECTRA, shape[1]))
 
 
 class _State:
