@@ -18,7 +18,7 @@ from flight.relay.node.labels import priority_of
 from ground.archive import RAW_FOLDER, Archive, open_archive
 from ground.library import Library
 from ground.raw import raw_files, scan
-from ground.rows import Row
+from ground.rows import Filter, Row
 from tools import datasets
 from tools.sim.__main__ import frame as simulated_frame
 from tools.trio import LANDER, Sky, Trio
@@ -33,7 +33,7 @@ class DemoError(RuntimeError):
 def summarise(trio: Trio, lander: dict[str, Any], source: str, sky: Sky) -> dict[str, Any]:
     """Check what came home and return the figures; ``lander`` is its status at the end."""
     replay = ground("replay", trio, "--json")
-    ground("show", trio, "--all", "--out", str(trio.folder / "pictures"))
+    draw(trio)
     ground("report", trio, "--out", str(trio.folder / "report.html"))
     with open_archive(trio.archive) as archive:
         library = Library(archive)
@@ -66,6 +66,16 @@ def summarise(trio: Trio, lander: dict[str, Any], source: str, sky: Sky) -> dict
         "lossless_frames": len(checked),
         "source": source,
     }
+
+
+def draw(trio: Trio) -> None:
+    """Draw maps, spectra and whole frames; thumbnails stand in the report."""
+    kinds = (ProductKind.HAZARD_MAP, ProductKind.CLASS_MAP, ProductKind.XRAY_SPECTRUM)
+    with open_archive(trio.archive) as archive:
+        chosen = Filter(kinds=frozenset((*kinds, ProductKind.FRAME)))
+        products = [str(row.header.id) for row in archive.products(chosen)]
+    if products:
+        ground("show", trio, "--out", str(trio.folder / "pictures"), *products)
 
 
 def matches_input(library: Library, row: Row, folder: Path, source: str, seed: int) -> bool:

@@ -36,6 +36,7 @@ class Event(Enum):
     STOPPED = (2, Severity.ACTIVITY, "stopped on request after {steps} steps")
     STEP_FAILED = (3, Severity.FATAL, "the loop met an error of ours: {what}")
     CLOCK_UNKNOWN = (4, Severity.WARNING, "the system clock is not set; bundles carry their age")
+    REAL_TIME_REFUSED = (5, Severity.WARNING, "no real-time priority: {what}")
     FRAME_REFUSED = (10, Severity.WARNING, "{sensor}: {what}")
     FRAME_SAMPLES_INVALID = (11, Severity.WARNING, "{sensor} frame {frame}: {count} bad samples")
     FRAME_DROPPED = (12, Severity.WARNING, "{sensor}: {count} frames came too fast for the board")
