@@ -102,44 +102,34 @@ def _inflate(name: str, packed: bytes, size: int) -> NDArray[np.uint8]:
 def _unfilter(filters: NDArray[np.uint8], lines: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the bytes of ``lines``, (rows, columns, width) uint8, without their row filters."""
     rows, columns, width = lines.shape
-    # Row r is shifted right by r, so that an anti-diagonal is a column here, and stored first.
-    skewed = np.zeros((rows + columns - 1, rows, width), np.int16)
-    row = np.arange(rows)
-    place = row[:, None] + np.arange(columns)
-    skewed[place, row[:, None]] = lines
-    kind = filters[:, None]
-    nothing = np.zeros((rows, width), np.int16)
-    # The restored bytes two diagonals and one diagonal back. Outside the image they are 0.
-    before, last = nothing, nothing
-    for diagonal in range(rows + columns - 1):
-        left = last
-        up, corner = _down_one(last), _down_one(before)
-        predicted = np.select(
-            [kind == 1, kind == 2, kind == 3, kind == 4],
-            [left, up, (left + up) >> 1, _paeth(left, up, corner)],
-            0,
-        )
-        low, high = max(0, diagonal - columns + 1), min(rows, diagonal + 1)
-        restored = np.zeros((rows, width), np.int16)
-        restored[low:high] = (skewed[diagonal, low:high] + predicted[low:high]) & 0xFF
-        skewed[diagonal] = restored
-        before, last = last, restored
-    unskewed: NDArray[np.int16] = skewed[place, row[:, None]]
-    return unskewed.astype(np.uint8)
-
-
-def _down_one(diagonal: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return the diagonal's values one row further down: each row's upper neighbour."""
-    moved = np.zeros_like(diagonal)
-    moved[1:] = diagonal[:-1]
-    return moved
+    # Row r moves right by r: an anti-diagonal of the image is a column of that, stored as a row.
+    # Row and diagonal 0 stay empty: they are the zeros that the filters see beyond the edges.
+    skewed = np.zeros((rows + columns + 1, rows + 1, width), np.int16)
+    row = np.arange(rows)[:, None]
+    diagonal = row + np.arange(columns)
+    skewed[diagonal + 2, row + 1] = lines
+    takes = [(filters == kind).astype(np.int16)[:, None] for kind in range(5)]
+    for step in range(rows + columns - 1):
+        # The rows that this diagonal crosses; elsewhere lie other rows' edges, which stay zero.
+        low, high = max(0, step - columns + 1), min(rows, step + 1)
+        left = skewed[step + 1, low + 1 : high + 1]
+        up, corner = skewed[step + 1, low:high], skewed[step, low:high]
+        told = takes[1][low:high] * left + takes[2][low:high] * up
+        told += takes[3][low:high] * ((left + up) >> 1)
+        told += takes[4][low:high] * _paeth(left, up, corner)
+        here = skewed[step + 2, low + 1 : high + 1]
+        here += told
+        here &= 0xFF
+    restored: NDArray[np.int16] = skewed[diagonal + 2, row + 1]
+    return restored.astype(np.uint8)
 
 
 def _paeth(
     left: NDArray[np.int16], up: NDArray[np.int16], corner: NDArray[np.int16]
 ) -> NDArray[np.int16]:
     """Return the neighbour nearest to left + up - corner (section 9.4)."""
-    to_left, to_up = np.abs(up - corner), np.abs(left - corner)
-    to_corner = np.abs(left + up - 2 * corner)
+    to_left, to_up = up - corner, left - corner
+    to_corner = np.abs(to_left + to_up)
+    to_left, to_up = np.abs(to_left), np.abs(to_up)
     nearest = np.where(to_up <= to_corner, up, corner)
-    return np.where((to_left <= to_up) & (to_left <= to_corner), left, nearest)
+    return np.where(to_left <= np.minimum(to_up, to_corner), left, nearest)
