@@ -7,6 +7,7 @@ import contextlib
 import importlib.metadata
 import os
 import select
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from flight.board.jobs import ModelFile, WorkerSettings
 from flight.board.ports import PortError
 from flight.board.portsettings import PortSettings, open_port
 from flight.board.runtime import RuntimeModelError, runtime_name
+from flight.board.sensors import SensorSettings
+from flight.board.sensors.files import SUFFIXES
 from flight.board.supervisor import Supervisor
 from flight.instant import Instant
 from flight.product.events import Event
@@ -52,6 +55,7 @@ def selftest(
     state: Path,
     need_bytes: int = 0,
     models: Sequence[Path] = (),
+    sensors: Sequence[SensorSettings] = (),
     ports: Sequence[PortSettings] = (),
     worker: WorkerSettings | None = None,
 ) -> Iterator[Check]:
@@ -70,6 +74,8 @@ def selftest(
     yield _disk(folder, need_bytes)
     yield _memory(folder)
     yield _clock()
+    for sensor in sensors:
+        yield _sensor(sensor)
     for port in ports:
         yield _port(port)
     yield _real_time()
@@ -216,6 +222,26 @@ def _clock() -> Check:
         remedy = "set the clock if you can; until then bundles carry their age instead"
         return Check("clock", ok=True, detail="not set", remedy=remedy)
     return Check("clock", ok=True, detail=f"{now.dtn_ms} ms since 2000-01-01 UTC")
+
+
+def _sensor(settings: SensorSettings) -> Check:
+    name = f"sensor {settings.name}"
+    if settings.folder is None:
+        program = shutil.which(settings.command[0])
+        if program is None:
+            problem = f"{settings.command[0]}: no such program"
+            return Check(
+                name, ok=False, detail=problem, remedy="install it, or give its whole path"
+            )
+        return Check(name, ok=True, detail=f"starts {program}")
+    suffixes = SUFFIXES[settings.kind]
+    try:
+        files = sum(path.suffix.lower() in suffixes for path in settings.folder.iterdir())
+    except OSError as error:
+        problem = f"{settings.folder}: {error.strerror}"
+        return Check(name, ok=False, detail=problem, remedy="make the folder, or name another")
+    advice = "" if files or settings.watch else f"put {' or '.join(suffixes)} files there"
+    return Check(name, ok=True, detail=f"{settings.folder}: {files} files", remedy=advice)
 
 
 def _port(settings: PortSettings) -> Check:

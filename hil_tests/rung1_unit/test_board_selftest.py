@@ -1,6 +1,7 @@
 """The self-test: what it finds on this machine, and what it says when something is wanting."""
 
 import sqlite3
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import copytree
@@ -11,6 +12,8 @@ from flight.board import selftest as module
 from flight.board.portsettings import PortSettings
 from flight.board.runtime import RuntimeModelError
 from flight.board.selftest import Check, selftest
+from flight.board.sensors import SensorSettings
+from flight.product.values import SensorKind
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny_model"
 
@@ -58,6 +61,21 @@ def test_ports_that_do_not_open_are_named(tmp_path: Path) -> None:
         remedy="plug it in, or name another device",
     )
     assert checks["port udp 127.0.0.1:0"].ok
+
+
+def test_sensors_that_will_give_nothing_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    sensors = [
+        SensorSettings("a", SensorKind.CAMERA, folder=tmp_path / "absent"),
+        SensorSettings("b", SensorKind.CAMERA, folder=tmp_path / "empty"),
+        SensorSettings("c", SensorKind.CAMERA, command=("no-such-program",)),
+        SensorSettings("d", SensorKind.CAMERA, command=(sys.executable,)),
+    ]
+    checks = named(selftest(state=tmp_path, sensors=sensors))
+    assert [checks[f"sensor {name}"].ok for name in "abcd"] == [False, True, False, True]
+    assert checks["sensor a"].detail == f"{tmp_path}/absent: No such file or directory"
+    assert checks["sensor b"].remedy == "put .pgm or .png or .npy files there"
+    assert checks["sensor c"].detail == "no-such-program: no such program"
 
 
 def test_a_disk_too_small_says_so(tmp_path: Path) -> None:
