@@ -5,6 +5,7 @@ in place and says which samples nobody delivered. The table that maps a number o
 codec is a plain value: a user's instrument adds its own with ``{**CODECS, 128: mine}``.
 """
 
+from flight.product.codecs.lattice import split
 from flight.product.codecs.table import CODECS, CodecId, decode, encode, encode_parts
 from flight.product.codecs.types import (
     DEFAULT_LIMIT_BYTES,
@@ -31,4 +32,5 @@ __all__ = [
     "decode",
     "encode",
     "encode_parts",
+    "split",
 ]

@@ -11,6 +11,7 @@ from flight.product.codecs.cube import CUBE
 from flight.product.codecs.geometry import read_geometry, write_geometry
 from flight.product.codecs.housekeeping import HOUSEKEEPING
 from flight.product.codecs.image import IMAGE
+from flight.product.codecs.lattice import LATTICE
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.tensor import TENSOR
 from flight.product.codecs.types import (
@@ -54,7 +55,7 @@ class CodecId(IntEnum):
 CODECS: Mapping[int, Codec] = {
     CodecId.RAW: RAW,
     CodecId.IMAGE: IMAGE,
-    CodecId.LATTICE: RAW,
+    CodecId.LATTICE: LATTICE,
     CodecId.CUBE: CUBE,
     CodecId.SPECTRA: SPECTRA,
     CodecId.CLASS_MAP: CLASS_MAP,
@@ -68,6 +69,18 @@ def _codec(number: int, table: Mapping[int, Codec]) -> Codec:
     if codec is None:
         raise WireError(f"codec {number} is not known")
     return codec
+
+
+def _gather(row: Codec, parts: Sequence[Encoded]) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Yield geometry and data of each part; pieces of one part become one where a codec joins."""
+    pieces: dict[tuple[int, ...], list[bytes]] = {}
+    for part in parts:
+        pieces.setdefault(part.geometry, []).append(part.data)
+    for geometry, data in pieces.items():
+        if row.join is not None and len(data) > 1:
+            yield geometry, row.join(data)
+        else:
+            yield geometry, data[0]
 
 
 def encode_parts(
@@ -120,11 +133,11 @@ def decode(
     whole = read_geometry(parts[0].geometry, limit_bytes)
     samples = as_integers(np.zeros(whole.shape, whole.dtype), whole.dtype)
     present = np.zeros(whole.shape, np.bool_)
-    for part in parts:
-        place = read_geometry(part.geometry, limit_bytes)
+    for geometry, data in _gather(row, parts):
+        place = read_geometry(geometry, limit_bytes)
         if (place.dtype, place.shape) != (whole.dtype, whole.shape):
             raise WireError("parts of different arrays")
-        block = row.decode(part.data, place.size, place.dtype, options)
+        block = row.decode(data, place.size, place.dtype, options)
         samples[place.box] = block.samples
         present[place.box] = True if block.present is None else block.present
     return Decoded(samples, present)

@@ -1,6 +1,6 @@
 """What codecs take and give: parts, boxes, options, and the row of the codec table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -112,3 +112,5 @@ class Codec:
     encode: Callable[[Integers, Options], bytes]
     decode: Callable[[bytes, Shape, Dtype, Options], Block]
     """Raises WireError and nothing else, whatever the bytes are."""
+    join: Callable[[Sequence[bytes]], bytes] | None = None
+    """How pieces of one part, sent at different times, become its data; None: never cut."""
