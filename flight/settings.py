@@ -61,11 +61,23 @@ def parse_settings(cls: type[SettingsT], text: str, *, source: str, folder: Path
     Raises:
         SettingsError: the text is not TOML or does not fit ``cls``.
     """
+    return _Reader(source, folder).table(cls, _toml(text, source), "")
+
+
+def read_table(path: Path) -> dict[str, object]:
+    """Return a TOML file as it stands, for readers that leave some of its keys to people.
+
+    Raises:
+        SettingsError: the file cannot be read, or is not TOML.
+    """
+    return _toml(read_text(path), str(path))
+
+
+def _toml(text: str, source: str) -> dict[str, object]:
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source}: not valid TOML: {error}") from error
-    return _Reader(source, folder).table(cls, table, "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

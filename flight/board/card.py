@@ -6,22 +6,16 @@ leaves the others (training data, licence, metrics, failures) to people.
 
 import hashlib
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from flight.board.known_answer import KnownAnswer, OutputAnswer
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from flight.settings import SettingsError, read_table
 
 PolicyT = TypeVar("PolicyT")
 
-MAX_CARD_BYTES = 1 << 18
 MAX_MODEL_BYTES = 64 << 20
 
 
@@ -76,16 +70,9 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / "card.toml"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CARD_BYTES + 1)
-    except OSError as error:
-        raise CardError(f"{path}: {error.strerror}; is {folder} a model folder?") from error
-    if len(data) > MAX_CARD_BYTES:
-        raise CardError(f"{path}: larger than {MAX_CARD_BYTES} bytes; is it a card?")
-    try:
-        root = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: not valid TOML: {error}") from error
+        root = read_table(path)
+    except SettingsError as error:
+        raise CardError(str(error)) from error
     return _card(_Table(path, "", root))
 
 
