@@ -14,6 +14,7 @@ from flight.product.status import Boot
 from ground.archive import Archive
 from ground.content import Content, Record, decode_product
 from ground.rows import Filter, Row
+from ground.words import FRAMELESS
 
 FrameKey: TypeAlias = tuple[int, str, int]
 """(node, sensor, frame number): numbers go on across boots, so this names one frame."""
@@ -87,6 +88,34 @@ class Library:
         """Return the journal's entry of the frame that a product belongs to, or None."""
         step = self._steps.get((header.id.node, header.sensor, header.frame_number))
         return None if step is None else self.logbook.entries[header.id.node][step]
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The boards that anything has come from."""
+        return tuple(sorted({product.node for product in self._rows}))
+
+    def unlogged(self, node: int) -> tuple[Header, ...]:
+        """Return one header of each frame that was decided after the last entry that is here.
+
+        Whole frames do not count: the ground may ask for one at any time.
+        """
+        last = max(
+            (
+                (entry.step.boot, entry.step.first_product)
+                for entry in self.logbook.entries.get(node, {}).values()
+            ),
+            default=(-1, -1),
+        )
+        later = {
+            (header.sensor, header.frame_number): header
+            for row in self._rows.values()
+            if (header := row.header).id.node == node
+            and header.kind not in FRAMELESS
+            and header.kind is not ProductKind.FRAME
+            and (header.id.boot, header.id.number) > last
+            and self.entry_of(header) is None
+        }
+        return tuple(sorted(later.values(), key=lambda header: header.id))
 
     def of_frame(self, header: Header, kind: ProductKind) -> Row | None:
         """Return a product of this kind of the same frame: a complete one if there is any."""

@@ -73,13 +73,7 @@ class Replay:
 
 def replay(library: Library) -> Replay:
     """Repeat every decision of every board in the archive."""
-    return Replay(
-        tuple(
-            check
-            for node in sorted(library.logbook.entries)
-            for check in _Board(library, node).run()
-        )
-    )
+    return Replay(tuple(check for node in library.nodes for check in _Board(library, node).run()))
 
 
 class _Board:
@@ -98,7 +92,7 @@ class _Board:
 
     def run(self) -> Iterator[Check]:
         """Yield what became of each step, in order."""
-        entries = self._library.logbook.entries[self._node]
+        entries = self._library.logbook.entries.get(self._node, {})
         expected = 0
         for number in sorted(entries):
             if number > expected:
@@ -108,6 +102,9 @@ class _Board:
                 self._digest, self._gap, self._known = None, True, set()
             yield self._check(entries[number])
             expected = number + 1
+        for number, header in enumerate(self._library.unlogged(self._node), expected):
+            what = f"entry of {header.sensor} frame {header.frame_number} has not arrived"
+            yield Check(self._node, number, number, Outcome.MISSING, what)
 
     def _check(self, entry: JournalEntry) -> Check:
         step, decision = entry.step, entry.decision

@@ -65,7 +65,7 @@ def test_each_opening_starts_a_new_file_and_old_ones_stay_as_they_are(tmp_path):
 
 
 def test_a_full_file_is_followed_by_a_new_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("ground.raw.MAX_FILE_BYTES", 180)
+    monkeypatch.setattr("ground.raw.MAX_FILE_BYTES", 170)
     places = kept(tmp_path, 6)
     assert len(raw_files(tmp_path)) == 3
     assert [read_record(tmp_path, place) for place in places] == [arrival(n) for n in range(6)]

@@ -12,7 +12,7 @@ from ground.replay import Outcome, replay
 from ground.verify import verify_frames
 from tools.sim.downlink import downlink
 
-ARRIVALS = tuple(downlink(cameras=4))
+ARRIVALS = tuple(downlink(cameras=4, side=128))
 
 
 def replayed(folder, arrivals):
@@ -99,6 +99,21 @@ def test_a_missing_entry_is_missing_and_what_hangs_on_it_is_not_agreement(tmp_pa
     assert by_step[1].outcome is Outcome.MISSING
     assert by_step[2].outcome is Outcome.UNCHECKED
     assert "chain" in by_step[2].what
+    assert not result.identical
+
+
+def test_a_missing_last_entry_is_known_by_the_other_products_of_its_frame(tmp_path):
+    result = replayed(tmp_path, [a for a in ARRIVALS if a is not decisions()[-1]])
+    assert result.count(Outcome.AGREES) == 5
+    assert result.count(Outcome.MISSING) == 1
+    assert result.checks[-1].step == 5
+    assert "entry of xray frame 0" in result.checks[-1].what
+
+
+def test_products_without_any_entry_are_missing_decisions(tmp_path):
+    kinds = (ProductKind.DECISION, ProductKind.FRAME)
+    result = replayed(tmp_path, [a for a in ARRIVALS if kind_of(a) not in kinds])
+    assert result.count(Outcome.MISSING) == 6
     assert not result.identical
 
 

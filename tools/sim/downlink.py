@@ -243,12 +243,14 @@ def xray(number: int, *, channels: int = 1024) -> Exposure:
     return Exposure(frame, "xray", ())
 
 
-def downlink(*, cameras: int = 4, cubes: int = 1, spectra: int = 1) -> Iterator[Arrival]:
+def downlink(
+    *, cameras: int = 4, cubes: int = 1, spectra: int = 1, side: int = 256
+) -> Iterator[Arrival]:
     """Yield the arrivals of one run, in the order in which they were made."""
     board = Board()
     yield from board.start()
     for number in range(cameras):
-        yield from board.expose(camera(number))
+        yield from board.expose(camera(number, side=side))
     for number in range(cubes):
         yield from board.expose(cube(number))
     for number in range(spectra):
