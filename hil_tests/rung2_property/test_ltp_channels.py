@@ -87,10 +87,6 @@ class Ends:
         return LtpEngine(LtpSettings(own, peer, **self.settings), seed=seed)
 
     def turn(self, now: Instant) -> None:
-        for key in list(self.waiting):
-            if self.left.send_block(self.waiting[key], key=key, priority=key % 4, now=now):
-                self.under_way.add(key)
-                del self.waiting[key]
         for event in self.right.take_events():
             self.log.append((now.mono_ns, event))
             if isinstance(event, BlockReceived):
@@ -109,6 +105,10 @@ class Ends:
             elif isinstance(event, BlockFailed):
                 self.under_way.remove(event.key)
                 self.waiting[event.key] = self.blocks[event.key]
+        for key in list(self.waiting):
+            if self.left.send_block(self.waiting[key], key=key, priority=key % 4, now=now):
+                self.under_way.add(key)
+                del self.waiting[key]
 
     def is_done(self) -> bool:
         return len(set(self.delivered)) == len(self.blocks)

@@ -82,7 +82,8 @@ class Pacer:
         segment_ns = self.line_ns(self._segment_bytes) or 1
         count = (now_ns - self._free_ns) // segment_ns + 1
         if self.ends_ns is not None:
-            count = min(count, (self.ends_ns - now_ns) // segment_ns)
+            # What was made up for after a late wake-up is still on the line: hence the guard.
+            count = min(count, (self.ends_ns - self._catch_up_ns - now_ns) // segment_ns)
             self._is_spent = count < 1
         return max(count, 0)
 
