@@ -70,7 +70,8 @@ def reading_of(
     if kind is SensorKind.CAMERA:
         return Reading(_camera(name, values))
     if values.dtype.kind == "f" and kind is SensorKind.CUBE:
-        samples, bad = _quantised(values * np.float64(float_unit_counts), 0xFFFF)
+        # In float64 always: numpy 1 and 2 differ on float32 times a scalar, so in its last bit.
+        samples, bad = _quantised(values.astype(np.float64) * float_unit_counts, 0xFFFF)
         return Reading(samples.astype(np.uint16), unit_counts=float_unit_counts, bad_samples=bad)
     if values.dtype.kind == "f" and not _whole(values):
         raise FrameError(name, "counts with fractions", "save the detector's whole counts")
