@@ -49,6 +49,10 @@ class WatchedFiles(SystemFiles):
         super().sync_directory(path)
         self._tell("synced directory", path, 0, b"")
 
+    def free_bytes(self, path: Path) -> int:
+        free = getattr(self.observer, "free_bytes", None)
+        return super().free_bytes(path) if free is None else int(free)
+
     def rename(self, path: Path, target: Path) -> None:
         self._tell("rename", path, 0, str(target).encode())
         super().rename(path, target)
@@ -65,6 +69,34 @@ class WatchedFiles(SystemFiles):
         if answer != OK:
             number = _ERRNO.get(answer, errno.EIO)
             raise OSError(number, os.strerror(number), str(path))
+
+
+class FullDisk:
+    """An observer that lets files grow to a capacity, all together, and no further."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.sizes: dict[str, int] = {}
+        self.refusals = 0
+
+    def __call__(self, call: str, path: str, offset: int, data: bytes) -> int:
+        if call == "delete":
+            self.sizes.pop(path, None)
+        elif call == "rename":
+            self.sizes[data.decode()] = self.sizes.pop(path, 0)
+        elif call in {"write", "reserve", "truncate"}:
+            end = offset + len(data)
+            size = self.sizes.get(path, 0)
+            grown = end if call == "truncate" else max(end, size)
+            if grown > size and sum(self.sizes.values()) + grown - size > self.capacity_bytes:
+                self.refusals += 1
+                return FULL
+            self.sizes[path] = grown
+        return OK
+
+    @property
+    def free_bytes(self) -> int:
+        return self.capacity_bytes - sum(self.sizes.values())
 
 
 class FailAt:

@@ -33,7 +33,7 @@ def small_settings(directory: Path, *, quota_bytes: int = 300_000) -> StoreSetti
         directory,
         quota_bytes=quota_bytes,
         received_quota_bytes=quota_bytes * 2 // 3,
-        reserve_bytes=1 << 14,
+        reserve_bytes=1 << 17,
         segment_bytes=1 << 16,
         wal_bytes=1 << 17,
         seen_limit=50,

@@ -19,8 +19,9 @@ class StoreSettings:
     received_quota_bytes: int = 192 << 20
     """Of quota_bytes, what bundles received from peers may take; the rest is ours alone."""
 
-    reserve_bytes: int = 4 << 20
-    """A ballast file, given back when the file system is full, so that eviction can commit."""
+    reserve_bytes: int = 8 << 20
+    """A ballast file, given back when the file system is full, so that eviction can commit. At
+    least wal_bytes: what the log still owes to the database must fit."""
 
     max_entries: int = 200_000
     """Bundles, tombstones and remembered identities at most, whatever their size."""

@@ -107,7 +107,7 @@ def campaign(count: int, seed: int, *, a_life: int = 150) -> Tally:
     """Check ``count`` images, ``a_life`` of each store's life."""
     tally = Tally()
     vfs = WatchedVfs()
-    with tempfile.TemporaryDirectory(dir=_fast_directory()) as name:
+    with tempfile.TemporaryDirectory(dir=fast_directory()) as name:
         while tally.images < count:
             home = Path(name) / f"life{seed}"
             recorder, models = live(vfs, home, seed, batches=60)
@@ -124,7 +124,7 @@ def campaign(count: int, seed: int, *, a_life: int = 150) -> Tally:
     return tally
 
 
-def _fast_directory() -> str | None:
+def fast_directory() -> str | None:
     """Memory, where there is some: the images are about bytes, not about a real medium."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 

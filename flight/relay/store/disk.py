@@ -73,15 +73,16 @@ class DiskMedium:
         with ExitStack() as opened:
             self._high_water = HighWater(files, directory / "highwater")
             opened.callback(self._high_water.close)
-            segment_limit = settings.quota_bytes // settings.segment_bytes + 2
-            self._segments = SegmentFiles(files, directory, settings.segment_bytes, segment_limit)
+            self._segment_limit = settings.quota_bytes // settings.segment_bytes + 2
+            self._segments = SegmentFiles(files, directory, settings.segment_bytes)
+            self._segments.limit = self._segment_limit
             opened.callback(self._segments.close)
             if not self._path.exists():
                 self._high_water.begin()
             mark, unsound = self._high_water.read()
             # Rows of little more than half a page leave the rest of it unused.
-            max_bytes = 2 * settings.quota_bytes + (16 << 20)
-            site = Site(self._path, files, self._quarantine, connect, max_bytes)
+            self._max_bytes = 2 * settings.quota_bytes + (16 << 20)
+            site = Site(self._path, files, self._quarantine, connect, self._max_bytes)
             connection, found = open_database(site, mark or Ledger())
             self._table = Table(connection, files, self._path, log_limit=settings.wal_bytes)
             opened.callback(self._table.close)
@@ -141,14 +142,28 @@ class DiskMedium:
         """
         if self._table.checkpoint():
             self._high_water.sync()
-            if not self._reserve.present and self._reserve.make():
-                self._catalogue.quota_bytes = self._settings.quota_bytes
+        if not self._reserve.present and self._reserve.is_affordable and self._reserve.make():
+            self._catalogue.quota_bytes = self._settings.quota_bytes
+            self._segments.limit = self._segment_limit
+            self._table.limit(self._max_bytes)
         return []
 
-    def give_reserve(self) -> None:
-        """Give the reserve back to the file system, and live with the space now in use."""
+    def give_reserve(self) -> int:
+        """Give the reserve back to the file system; return how many bytes may stay."""
         self._reserve.give()
-        self._catalogue.quota_bytes = self._catalogue.used_bytes
+        eighth = self._settings.reserve_bytes // 8
+        used = min(self._catalogue.used_bytes, self._catalogue.quota_bytes)
+        return max(used - eighth, 4 * eighth)
+
+    def tighten(self, quota_bytes: int) -> None:
+        """Live on a full file system: evict down to a quota, and let no file grow.
+
+        Raises:
+            sqlite3.Error: the log cannot be moved into the database.
+        """
+        self._catalogue.quota_bytes = quota_bytes
+        self._segments.limit = 0
+        self._table.limit(0)
 
     def status(self) -> StoreStatus:
         """Return the counters."""
@@ -183,7 +198,8 @@ class DiskMedium:
         self._commit(plan, [found.rows[number] for number in found.restored])
         self._high_water.write_both(self._ledger)
         self._table.extend_log()
-        self._reserve.make()
+        if self._reserve.is_affordable:
+            self._reserve.make()
 
     def _drop_overwritten(self, found: Found) -> None:
         """Leave out restored rows whose place in the segment files has another owner by now."""

@@ -40,6 +40,10 @@ class Files(Protocol):
         """Return once the directory's names are on the medium."""
         ...
 
+    def free_bytes(self, path: Path) -> int:
+        """Return how much the file system around a directory can still take."""
+        ...
+
     def rename(self, path: Path, target: Path) -> None:
         """Rename within one file system."""
         ...
@@ -89,6 +93,11 @@ class SystemFiles:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def free_bytes(self, path: Path) -> int:
+        """Return how much the file system around a directory can still take."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
 
     def rename(self, path: Path, target: Path) -> None:
         """Rename within one file system."""

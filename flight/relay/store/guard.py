@@ -3,12 +3,12 @@
 *The file system is full*: the reserve is given back, the quota falls to what is in use, and the
 transaction is tried again; it evicts as much as it brings. What finds no room even so is refused.
 
-*An I/O error, once*: the files are opened and read again, the transaction is repeated
+*An I/O error, once or twice*: the files are opened and read again, the transaction is repeated
 (MEDIUM_RETRIED).
 
 *Damaged bytes*: opening again finds out, quarantines and restores; see recovery.
 
-*An I/O error again, a read-only remount, a directory that cannot be used*: memory takes over
+*An I/O error that stays, a read-only remount, a directory that cannot be used*: memory takes over
 (MEDIUM_FAILED). Bundles on the medium wait there for a restart.
 """
 
@@ -53,7 +53,7 @@ class GuardedMedium:
         try:
             self._open()
         except _FAILURES:
-            self._give_up()
+            self._open_again()
 
     @property
     def boots(self) -> int:
@@ -97,18 +97,17 @@ class GuardedMedium:
         return self._ram if self._disk is None else self._disk
 
     def _apply(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
-        try:
-            return self._now.apply(operations)
-        except _FAILURES as error:
-            self._recover(error)
-        try:
-            return self._now.apply(operations)
-        except _FAILURES as error:
-            self._recover(error)
-            if not _is_full(error):
-                self._give_up()
+        is_full = False
+        for _ in range(_ATTEMPTS):
+            try:
                 return self._now.apply(operations)
-        return self._apply_without_puts(operations)
+            except _FAILURES as error:
+                is_full = _is_full(error)
+                self._recover(error)
+        if is_full:
+            return self._apply_without_puts(operations)
+        self._give_up()
+        return self._now.apply(operations)
 
     def _apply_without_puts(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
         """Refuse what comes and let go what goes: the last step on a full file system."""
@@ -127,15 +126,22 @@ class GuardedMedium:
         if self._disk is None:
             raise error
         before = self._disk
+        if not _is_full(error):
+            before.close()
+            self._open_again()
+            return
+        quota_bytes = before.give_reserve()
         before.close()
         try:
-            if _is_full(error):
-                before.give_reserve()
-                self._open().give_reserve()
-                self._tell(Trouble.DISK_FULL)
-            else:
-                self._open()
-                self._tell(Trouble.MEDIUM_RETRIED)
+            self._open().tighten(quota_bytes)
+            self._tell(Trouble.DISK_FULL)
+        except _FAILURES:
+            self._give_up()
+
+    def _open_again(self) -> None:
+        try:
+            self._open()
+            self._tell(Trouble.MEDIUM_RETRIED)
         except _FAILURES:
             self._give_up()
 
@@ -158,6 +164,9 @@ class GuardedMedium:
     def _tell(self, trouble: Trouble) -> None:
         self._reports.append(Report(UNSOLICITED, trouble))
 
+
+_ATTEMPTS = 3
+"""Tries of one transaction; on a full file system each has less to live on."""
 
 _AHEAD = 1 << 32
 """Numbers given out in memory begin this far ahead, so that none is a disk entry's."""

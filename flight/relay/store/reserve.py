@@ -20,6 +20,11 @@ class Reserve:
         """Whether the ballast is there to be given."""
         return self._path.exists()
 
+    @property
+    def is_affordable(self) -> bool:
+        """Whether the file system would have as much again left with the ballast made."""
+        return self._files.free_bytes(self._path.parent) >= 2 * self._size
+
     def make(self) -> bool:
         """Make the ballast if it is absent; False: the file system has no room for it.
 

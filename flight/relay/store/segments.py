@@ -22,12 +22,13 @@ ALIGNMENT = 4096
 class SegmentFiles:
     """Equal files named by number, with first-fit allocation inside each."""
 
-    def __init__(self, files: Files, directory: Path, segment_bytes: int, limit: int) -> None:
-        """Work in ``directory`` with at most ``limit`` files."""
+    def __init__(self, files: Files, directory: Path, segment_bytes: int) -> None:
+        """Work in ``directory``; set a limit before allocating."""
+        self.limit = 0
+        """Files at most; those that are there stay in use whatever it says."""
         self._files = files
         self._directory = directory
         self._segment_bytes = segment_bytes
-        self._limit = limit
         self._descriptors: dict[int, int] = {}
         self._free: dict[int, list[tuple[int, int]]] = {}
         self._written: set[int] = set()
@@ -59,7 +60,7 @@ class SegmentFiles:
                 if size >= need:
                     gaps[index : index + 1] = [(offset + need, size - need)] if size > need else []
                     return Extent(number, offset, length)
-        if len(self._descriptors) >= self._limit:
+        if len(self._descriptors) >= self.limit:
             return None
         number = max(self._descriptors, default=-1) + 1
         self._make(number)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flight.relay.store.files import Files
 from flight.relay.store.records import DamagedError, Row, read_row
+from flight.relay.store.reserve import is_full
 from flight.relay.store.schema import PAGE_BYTES, log_of
 
 
@@ -60,6 +61,13 @@ class Table:
         self._log_bytes = 0
         return True
 
+    def limit(self, max_bytes: int) -> None:
+        """Let the database grow to a size and no further; what it has already, it keeps."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._log_bytes = 0
+        # sqlite never goes below the present number of pages.
+        self._connection.execute(f"PRAGMA max_page_count = {max(max_bytes // PAGE_BYTES, 1)}")
+
     def extend_log(self) -> None:
         """Give the log its full size.
 
@@ -72,6 +80,9 @@ class Table:
             if size < self._log_limit:
                 self._files.write(descriptor, bytes(self._log_limit - size), size)
                 self._files.sync(descriptor)
+        except OSError as error:
+            if not is_full(error):
+                raise
         finally:
             self._files.close(descriptor)
 
