@@ -1,5 +1,6 @@
 """Bundles of every make, for hypothesis."""
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from flight.relay.bundle import BlockType, Bundle, BundleFlag, CanonicalBlock, PrimaryBlock
@@ -12,6 +13,9 @@ from flight.relay.bundle.extension import (
 from flight.relay.bundle.wire import MAX_CREATED_MS
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import LOCAL_NODE, NONE, EndpointId, Scheme, ipn
+
+half = settings(max_examples=50)
+"""For properties of whole bundles, which are slow to draw."""
 
 UINT = st.one_of(st.integers(0, 30), st.integers(0, 2**32), st.integers(0, 2**64 - 1))
 MODEST = st.one_of(st.integers(0, 30), st.integers(0, 2**40))

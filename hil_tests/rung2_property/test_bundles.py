@@ -24,11 +24,12 @@ from flight.relay.cbor import encode_bytes, encode_uint, read_uint, skip_item
 from flight.relay.endpoint import encode_endpoint, ipn, parse_endpoint, read_endpoint
 from flight.relay.errors import WireError
 from flight.relay.status import Status, StatusReport, encode_status_report, read_status_report
-from hil_tests.rung2_property.bundles import UINT, any_endpoints, bundles
+from hil_tests.rung2_property.bundles import UINT, any_endpoints, bundles, half
 
 NOW = Instant(10**9, 816_000_000_000)
 
 
+@half
 @given(bundles(times=UINT, addresses=any_endpoints))
 def test_every_bundle_is_read_back_as_it_was_and_sent_on_as_it_came(bundle: Bundle) -> None:
     data = encode_bundle(bundle)
@@ -49,6 +50,7 @@ def test_noise_raises_one_error_and_no_other(noise: bytes) -> None:
                 continue
 
 
+@half
 @given(bundles(), st.data())
 def test_spoilt_bundles_raise_one_error_or_are_another_whole_bundle(bundle, data) -> None:
     good = bytearray(encode_bundle(bundle))
@@ -61,11 +63,13 @@ def test_spoilt_bundles_raise_one_error_or_are_another_whole_bundle(bundle, data
     assert encode_bundle(read) == bytes(good)
 
 
+@half
 @given(st.lists(bundles(), min_size=1, max_size=4))
 def test_bundles_in_one_block_are_told_apart(several: list[Bundle]) -> None:
     assert list(read_bundles(b"".join(map(encode_bundle, several)))) == several
 
 
+@half
 @given(bundles(times=UINT), st.integers(0, 10**9))
 def test_forwarding_touches_only_the_blocks_of_the_node(bundle: Bundle, resident_ms: int) -> None:
     received = read_bundle(encode_bundle(bundle))
@@ -81,6 +85,7 @@ def test_forwarding_touches_only_the_blocks_of_the_node(bundle: Bundle, resident
     assert onward.primary is received.primary
 
 
+@half
 @given(bundles(times=UINT))
 def test_what_admission_leaves_is_a_bundle(bundle: Bundle) -> None:
     admission = admit_bundle(read_bundle(encode_bundle(bundle)))
@@ -159,6 +164,7 @@ RULES = SecurityPolicy(
 )
 
 
+@half
 @given(bundles(fragments=False), st.binary(min_size=24, max_size=24), st.data())
 def test_a_protected_bundle_comes_back_whole_or_not_at_all(bundle, chance: bytes, data) -> None:
     nonces = iter((chance[:12], chance[12:]))
@@ -196,6 +202,7 @@ def test_security_blocks_are_read_back(targets, context, source, parameters, dat
     assert read_security_block(encode_security_block(block)) == block
 
 
+@half
 @given(bundles(), st.lists(st.sampled_from(Status), unique=True), UINT, UINT, st.booleans())
 def test_status_reports_are_read_back(bundle, statuses, reason, time_ms, timed) -> None:
     asserted = tuple((status, time_ms if timed else None) for status in sorted(statuses))

@@ -19,7 +19,7 @@ from flight.relay.endpoint import EndpointId
 from flight.relay.errors import WireError
 
 BCB_AES_GCM = 2
-"""Security context id (RFC 9173 section 4.1)."""
+"""Security context id (RFC 9173 section 5.1)."""
 
 NONCE_BYTES = 12
 """Length of the nonces that this node makes (RFC 9173 section 4.3.1)."""

@@ -17,7 +17,7 @@ from flight.relay.endpoint import EndpointId
 from flight.relay.errors import WireError
 
 BIB_HMAC_SHA2 = 1
-"""Security context id (RFC 9173 section 3.1)."""
+"""Security context id (RFC 9173 section 5.1)."""
 
 
 class Sha(IntEnum):

@@ -1,4 +1,4 @@
-"""Which bundles must be signed or sealed, and what happens to those that are not (RFC 9172 5, 6).
+"""Which bundles must be signed or sealed, and what happens to those that are not (RFC 9172 5, 7).
 
 The same table stands at both ends: the first rule that names a bundle's source and destination
 says how the sender protects it and what the receiver asks of it.
@@ -135,7 +135,7 @@ def protect_bundle(
 
 
 def check_bundle(bundle: Bundle, policy: SecurityPolicy) -> Reason | None:
-    """Return None when a relay may pass the bundle on, or why not (RFC 9172 section 5.1.2).
+    """Return None when a relay may pass the bundle on, or why not (RFC 9172 section 5.1).
 
     What is sealed under a key that is not here goes on unseen: its destination looks.
     """
@@ -146,7 +146,7 @@ def check_bundle(bundle: Bundle, policy: SecurityPolicy) -> Reason | None:
 def accept_bundle(bundle: Bundle, policy: SecurityPolicy) -> Bundle | Reason:
     """Return the bundle checked, in the clear and stripped of what was checked, or why not.
 
-    This is what its destination does (RFC 9172 section 5.1.1).
+    This is what its destination does (RFC 9172 section 5.1).
     """
     return _inspect(bundle, policy, final=True)
 

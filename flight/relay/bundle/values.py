@@ -52,7 +52,7 @@ class BlockFlag(IntEnum):
 
 
 class BlockType(IntEnum):
-    """Block types that this node knows (RFC 9171 section 9.1, RFC 9172 section 10.1)."""
+    """Block types that this node knows (RFC 9171 section 9.1, RFC 9172 section 11.1)."""
 
     PAYLOAD = 1
     PREVIOUS_NODE = 6
@@ -146,7 +146,7 @@ class Bundle:
 
     @property
     def payload(self) -> bytes:
-        """The application's bytes, or an administrative record (RFC 9171 section 4.3.3)."""
+        """The application's bytes, or an administrative record (RFC 9171 section 4.3.2)."""
         return self.blocks[-1].data
 
     @property
