@@ -14,7 +14,7 @@ from flight.board.sensors.settings import SensorSettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
-from flight.settings import parse_settings, read_text
+from flight.settings import SettingsError, parse_settings, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +95,19 @@ def read_mission(path: Path, *, reference_ms: int) -> Mission:
     text = read_text(path)
     config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
     plan = read_plan(config.contact_plan, reference_ms=reference_ms)
+    _check_reach(config, plan)
     return Mission(config, hashlib.sha256(text.encode()).digest(), plan)
+
+
+def _check_reach(config: Config, plan: ContactPlan) -> None:
+    """Refuse a plan in which the products' way ends before the ground: they would wait for ever.
+
+    Raises:
+        SettingsError: no contact leads to the destination.
+    """
+    destination = None if config.payload is None else config.payload.destination_node
+    if destination is not None and all(c.to_node != destination for c in plan.contacts):
+        raise SettingsError(
+            f"{config.contact_plan}: no contact leads to node {destination}, the products' "
+            "destination; add the contacts from the relay to it"
+        )

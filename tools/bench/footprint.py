@@ -52,7 +52,7 @@ kind = "cube"
 folder = "cube"
 axis = {axis}
 """
-PLAN = "a contact +0 +86400 10 20 1000\n"
+PLAN = "a contact +0 +86400 10 20 1000\na contact +0 +86400 20 30 1000\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
