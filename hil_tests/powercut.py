@@ -84,7 +84,9 @@ class Medium:
         """Return files that the medium may show after a power cut now."""
         names = random.choice([self._durable_names, *self._pending_names])
         share = random.choice((0.0, 0.1, 0.5, 0.9, 1.0))
-        return {path: self._torn(self._files[number], random, share) for path, number in names.items()}
+        return {
+            path: self._torn(self._files[number], random, share) for path, number in names.items()
+        }
 
     def _torn(self, file: _File, random: Random, share: float) -> bytes:
         content = bytearray(file.durable)

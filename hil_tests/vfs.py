@@ -93,7 +93,9 @@ class WatchedVfs:
         self._keep.append(function)
         return ctypes.cast(function, _p)
 
-    def _open(self, _vfs: int, name: int, file: "ctypes._Pointer[_File]", flags: int, out: int) -> int:
+    def _open(
+        self, _vfs: int, name: int, file: "ctypes._Pointer[_File]", flags: int, out: int
+    ) -> int:
         path = ctypes.string_at(name).decode() if name else ""
         answer = self.observer("open", path, 0, b"")
         if answer:

@@ -19,8 +19,7 @@ from flight.relay.store.disk import DiskMedium
 from flight.relay.store.files import SystemFiles
 from flight.relay.store.guard import GuardedMedium
 from flight.relay.store.schema import connect
-from hil_tests.workload import Model, Workload, look, lost, small_settings, wrong
-from tools.campaign.powercut import fast_directory
+from hil_tests.workload import Model, Workload, fast_directory, look, lost, small_settings, wrong
 
 KINDS = ("bundles.db", "bundles.db-wal", "segment", "highwater")
 

@@ -26,7 +26,7 @@ from flight.relay.store.values import Trouble
 from hil_tests.faults import WatchedFiles
 from hil_tests.powercut import Medium, Recorder
 from hil_tests.vfs import WatchedVfs
-from hil_tests.workload import Model, Workload, look, lost, small_settings, wrong
+from hil_tests.workload import Model, Workload, fast_directory, look, lost, small_settings, wrong
 
 HARMLESS = {Trouble.UNFINISHED}
 """What a power cut may bring about without anything being wrong."""
@@ -54,7 +54,7 @@ def live(vfs: WatchedVfs, directory: Path, seed: int, batches: int) -> tuple[Rec
     models: list[Model] = []
     workload, model = Workload(seed), Model()
     vfs.observer = recorder
-    for part in range(3):
+    for _ in range(3):
         medium = DiskMedium(small_settings(directory), WatchedFiles(recorder), vfs.connect)
         models += [model.copy()] * (len(recorder.calls) - len(models))
         for _ in range(batches // 3):
@@ -122,11 +122,6 @@ def campaign(count: int, seed: int, *, a_life: int = 150) -> Tally:
             shutil.rmtree(home)
             seed += 1
     return tally
-
-
-def fast_directory() -> str | None:
-    """Memory, where there is some: the images are about bytes, not about a real medium."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def main() -> None:
