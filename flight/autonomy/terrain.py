@@ -243,13 +243,13 @@ def _site_finding(
     top, left, side = square(shape)
     row, column = site
     around = hazard[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-    # The farthest whole cell that is clear on all sides, in the frame's pixels.
-    clear = isqrt(int(squared_distance(closed)[site])) - 1
+    # To the near side of the nearest closed cell: its centre's distance less half a cell.
+    clear = isqrt(4 * side * side * int(squared_distance(closed)[site])) - side
     return Finding(
         Kind.SAFE_SITE,
         row=top + (2 * row + 1) * side // (2 * CELLS),
         column=left + (2 * column + 1) * side // (2 * CELLS),
-        extent=clear * side // CELLS,
+        extent=clear // (2 * CELLS),
         score=int(around.sum()) // around.size,
     )
 

@@ -12,12 +12,17 @@ TEST_SCENES = 300
 THRESHOLDS = ("hazard_threshold", "shadow_threshold", "site_threshold")
 
 ABOUT = {
-    "summary": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
+    "purpose": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
+    "input": (
+        "Central square of a gray frame of at least 128 x 128 pixels, 8 to 16 bit, brought to "
+        "128 x 128 and to contrast against its surroundings (flight/autonomy/terrain.py)."
+    ),
     "hazard": (
         "Slope of the footprint (a sixteenth of the frame's side) above 10 degrees, or relief "
         "above 1.2/256 of the frame's side: 0.3 m on a frame 64 m wide."
     ),
-    "licence": "Apache-2.0; trained on simulated scenes only",
+    "data_licence": "Apache-2.0, as the simulator; no measured image was trained on",
+    "command": "python -m models.terrain.train",
 }
 
 KNOWN_FAILURES = (
@@ -34,7 +39,7 @@ def describe(folder: Path, graph: Graph, *, frames: int) -> None:
     facts = card.facts(
         graph, model, name="terrain", version=1, task="terrain", output_names=["hazard_shadow"]
     )
-    known = {**facts, "about": ABOUT, "training": _training(frames)}
+    known = {**facts, "about": {**ABOUT, **_training(frames)}}
     worlds = data.calibration(CALIBRATION_SCENES)
     known["policy"] = _thresholds(scorers.model(folder), worlds)
     twin = scorers.twin(
@@ -60,8 +65,7 @@ def describe(folder: Path, graph: Graph, *, frames: int) -> None:
 
 def _training(frames: int) -> dict[str, object]:
     return {
-        "command": "python -m models.terrain.train",
-        "data": f"{frames} frames of the first generator of tools/sim/terrain.py, seed "
+        "training_data": f"{frames} frames of the first generator of tools/sim/terrain.py, seed "
         f"{data.TRAINING_SEED}",
         "calibration": f"{CALIBRATION_SCENES} scenes of the same world under any sun, seed "
         f"{data.CALIBRATION_SEED}, and as many of a rougher one seen by a poorer camera, seed "
