@@ -127,6 +127,8 @@ class Link:
     def run(self, turn: Callable[[Instant], None], until_ns: int) -> None:
         """Move from event to event, letting ``turn`` act at each, until nothing is left to do."""
         turn(Instant(self.now_ns, 0))
+        self._carry(self.left, self.to_right)
+        self._carry(self.right, self.to_left)
         while self.step(turn, until_ns):
             pass
 
