@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from flight.product.values import Finding
 from ground.pictures.frames import absent_patch, aspect_of, hatch_absent
 from ground.pictures.style import INK, PAPER, PHASES, add_legend, new_sheet
-from ground.pictures.values import Mask, View, Words, stretch
-from ground.words import PHASE_NAMES
+from ground.pictures.values import Mask, View, Words, clusters, stretch
+from ground.words import PHASE_NAMES, ranges
 
 Labels = NDArray[np.uint8]
 
@@ -93,23 +93,18 @@ def _cube_axes(axes: Axes, shape: tuple[int, ...], present: Mask) -> None:
 
 
 def _mark(axes: Axes, anomalies: Sequence[Finding]) -> None:
-    for rank, finding in enumerate(anomalies, 1):
-        for size, colour, width in ((11, INK, 3.4), (11, PAPER, 1.6)):
-            axes.plot(
-                finding.column,
-                finding.row,
-                marker="s",
-                markersize=size,
-                markerfacecolor="none",
-                markeredgecolor=colour,
-                markeredgewidth=width,
-                linestyle="none",
-                clip_on=False,
-            )
+    rows, columns = abs(axes.get_ylim()[0] - axes.get_ylim()[1]), axes.get_xlim()[1]
+    reach = max(1, round(max(rows, columns) * 0.06))
+    for cluster in clusters(anomalies, reach=reach):
+        corner = (cluster.left - 1.5, cluster.top - 1.5)
+        width, height = cluster.right - cluster.left + 3, cluster.bottom - cluster.top + 3
+        for colour, line in ((INK, 3.2), (PAPER, 1.5)):
+            box = Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=line)
+            axes.add_patch(box)
         axes.annotate(
-            str(rank),
-            (finding.column, finding.row),
-            xytext=(7, 6),
+            ranges(cluster.ranks),
+            (cluster.right + 1.5, cluster.top - 1.5),
+            xytext=(3, 1),
             textcoords="offset points",
             fontsize=7.5,
             fontweight="bold",

@@ -21,6 +21,7 @@ Values: TypeAlias = NDArray[np.float64]
 LINES_END_KEV = 10.0
 """The lines that flight.autonomy.xray knows end before; a wider spectrum is shown in a corner."""
 PEAK_HALF_KEV = 0.09
+LABEL_WIDTH_KEV = 0.3
 FLOOR = 0.6
 """Empty channels stand here on the logarithmic scale."""
 
@@ -121,15 +122,19 @@ def _name_lines(axes: Axes, energy: Values, shown: Values, findings: Sequence[Fi
     energies = {line.element: line.energy_ev / 1000 for line in XRAY_LINES}
     metals = {finding.label for finding in findings if finding.kind is Kind.METAL}
     found = {f.label for f in findings if f.kind is Kind.ELEMENT and f.label in energies}
+    last_at, last_top = -1.0, 1.0
     for element in sorted(found | (metals & energies.keys())):
         at = energies[element]
         near = shown[np.abs(energy - at) < PEAK_HALF_KEV]
         top = float(near.max(initial=FLOOR))
         colour = HAZARD if element in metals else INK
-        axes.plot((at, at), (top * 1.25, top * 1.7), color=colour, linewidth=0.9)
+        # Light elements lie closer together than their names are wide: every other one is lifted.
+        crowded = at - last_at < LABEL_WIDTH_KEV and 0.5 < top / last_top < 2.2
+        last_at, last_top = at, top * 2.4 if crowded else top
+        axes.plot((at, at), (top * 1.25, last_top * 1.7), color=colour, linewidth=0.9)
         axes.text(
             at,
-            top * 1.85,
+            last_top * 1.85,
             element_name(element),
             fontsize=8.5,
             color=colour,

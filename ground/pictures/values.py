@@ -1,10 +1,13 @@
 """What pictures are made of, before anybody chooses how to draw them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from flight.product.values import Finding
 
 Mask = NDArray[np.bool_]
 Grey = NDArray[np.float32]
@@ -78,3 +81,36 @@ class Words:
 
     title: str
     subtitle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Findings so near each other that one mark stands for all; edges in pixels, inclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    ranks: tuple[int, ...]
+    """Which findings, counted from 1."""
+
+
+def clusters(findings: Sequence[Finding], *, reach: int) -> list[Cluster]:
+    """Return findings gathered where their marks would touch, in order of rank."""
+    found: list[Cluster] = []
+    for rank, finding in enumerate(findings, 1):
+        row, column = finding.row, finding.column
+        for index, near in enumerate(found):
+            inside = near.top - reach <= row <= near.bottom + reach
+            if inside and near.left - reach <= column <= near.right + reach:
+                found[index] = Cluster(
+                    min(near.top, row),
+                    min(near.left, column),
+                    max(near.bottom, row),
+                    max(near.right, column),
+                    (*near.ranks, rank),
+                )
+                break
+        else:
+            found.append(Cluster(row, column, row, column, (rank,)))
+    return found

@@ -10,12 +10,13 @@ from flight.product.journal import JournalEntry
 from flight.product.part import Header, ProductKind
 from flight.product.values import Kind, SensorKind
 from ground.library import Library
+from ground.pictures.values import clusters
 from ground.report.charts import Label, Line, curve_chart
 from ground.report.images import colour_image, grey_image
 from ground.report.markup import Child, Html, join, tag
 from ground.subject import Subject
 from ground.times import utc
-from ground.words import decision_words, element_name, finding_words, phase_name
+from ground.words import decision_words, element_name, finding_words, phase_name, ranges
 
 PHASE_COLOURS = (
     (201, 206, 214),
@@ -133,14 +134,19 @@ def _cube(library: Library, header: Header, entry: JournalEntry) -> Html:
 
 def _panel(image: Html, about: Subject) -> Html:
     rows, columns = about.array.samples.shape[-2:]
-    marks = [
-        tag(
-            "g",
-            tag("rect", x=f.column - 0.5, y=f.row - 0.5, width=2, height=2, class_="box"),
-            tag("text", str(rank), x=f.column + 2.2, y=f.row + 0.2, class_="boxed"),
+    marks = []
+    reach = max(1, round(max(rows, columns) * 0.06))
+    for cluster in clusters(about.findings(Kind.ANOMALY), reach=reach):
+        box = tag(
+            "rect",
+            class_="box",
+            x=cluster.left - 1,
+            y=cluster.top - 1,
+            width=cluster.right - cluster.left + 3,
+            height=cluster.bottom - cluster.top + 3,
         )
-        for rank, f in enumerate(about.findings(Kind.ANOMALY), 1)
-    ]
+        name = ranges(cluster.ranks)
+        marks += [box, tag("text", name, x=cluster.right + 2.6, y=cluster.top + 1, class_="boxed")]
     return tag(
         "svg",
         image,

@@ -1,6 +1,6 @@
 """Charts as SVG, coloured by the page's style sheet so that they follow light and dark."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ Values = NDArray[np.float64]
 
 WIDTH, HEIGHT = 560, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 36
+NAME_WIDTH, NAME_HEIGHT = 18, 11
+"""A label's place, in pixels of the chart."""
 MOST_POINTS = 1400
 """Curves with more points are drawn by the highest and lowest of each step."""
 
@@ -89,18 +91,13 @@ def curve_chart(
         tag("path", class_=f"line l{index % 8}", d=_path(line, x, y, logarithmic=logarithmic))
         for index, line in enumerate(lines)
     ]
-    words = [
-        tag(
-            "text",
-            label.text,
-            x=x.place(label.x),
-            y=y.place(to_axis(label.y)) - 6,
-            class_="mark strong" if label.strong else "mark",
-        )
-        for label in labels
-        if x.low <= label.x <= x.high
-    ]
-    picture = _frame([*_grid(x, y, x_name, y_name, logarithmic=logarithmic), *curves, *words])
+    picture = _frame(
+        [
+            *_grid(x, y, x_name, y_name, logarithmic=logarithmic),
+            *curves,
+            *_names(labels, x, y, to_axis),
+        ]
+    )
     if len(lines) < 2:
         return picture
     keys = [
@@ -154,6 +151,24 @@ def arrivals_chart(arrivals: Sequence[tuple[int, int]]) -> Html:
             tag("text", f"+{duration(round(tick))}", class_="tick middle", x=place, y=base + 14),
         ]
     return tag("svg", *pieces, viewBox=f"0 0 {width} {base + 22}", class_="chart wide", role="img")
+
+
+def _names(
+    labels: Sequence[Label], x: Axis, y: Axis, to_axis: Callable[[float], float]
+) -> list[Html]:
+    """Return labels over their places, lifted where one would touch the one before."""
+    names = []
+    last = (-1e9, 0.0)
+    for label in sorted(labels, key=lambda label: label.x):
+        if not x.low <= label.x <= x.high:
+            continue
+        at, height = x.place(label.x), y.place(to_axis(label.y)) - 6
+        if at - last[0] < NAME_WIDTH and abs(height - last[1]) < NAME_HEIGHT:
+            height = last[1] - NAME_HEIGHT
+        last = (at, height)
+        style = "mark strong" if label.strong else "mark"
+        names.append(tag("text", label.text, x=at, y=height, class_=style))
+    return names
 
 
 def _frame(pieces: Sequence[Html]) -> Html:

@@ -44,7 +44,7 @@ h2 + p { margin:0 0 14px; color:var(--quiet); max-width:760px; }
 .picture { display:block; width:100%; border-radius:8px; background:#0a0d13; }
 .panels { display:grid; grid-template-columns:1fr 1fr; gap:10px; } .panels > :only-child { grid-column:1/3; }
 .sharp { image-rendering:pixelated; }
-.ring { stroke:#00e0a4; stroke-width:calc(2.2*var(--pixel)); } .halo { stroke:#04241b; stroke-width:calc(4.4*var(--pixel)); }
+.ring { stroke:#00e0a4; stroke-width:calc(3.4*var(--pixel)); } .halo { stroke:#04241b; stroke-width:calc(6*var(--pixel)); opacity:.75; }
 .box { fill:none; stroke:#fff; stroke-width:calc(1.6*var(--pixel)); paint-order:stroke; }
 .boxed { fill:#fff; font-size:calc(11*var(--pixel)); font-weight:700; stroke:#17202b; stroke-width:calc(2.4*var(--pixel)); paint-order:stroke; }
 .absent { display:grid; place-items:center; height:150px; border-radius:8px; color:var(--quiet); font-size:13px;

@@ -21,6 +21,8 @@ from ground.words import (
     ranges,
 )
 
+_PROSE = frozenset(("decision", "findings", "event", "models", "missing"))
+"""Columns whose cells may be broken into lines."""
 MOST_ROWS = 2000
 """Rows in one table; `ground ls` and `ground export` have all."""
 
@@ -179,7 +181,7 @@ def _table_section(
         tag(
             "tr",
             *(
-                tag("td", cell, class_="t" if "UTC" in name else "c")
+                tag("td", cell, class_="c" if name in _PROSE else "t")
                 for name, cell in zip(head, row, strict=True)
             ),
         )
