@@ -22,6 +22,8 @@ class Wish:
     """Of the node's caller, for bundles that it sent; 0: nobody waits for it."""
     block: int = 0
     """The received block that it came in; 0: made here."""
+    is_counted: bool = True
+    """Whether its sequence number comes from the node's own count."""
 
 
 class Keeper:
@@ -53,7 +55,7 @@ class Keeper:
                 expires_dtn_ms=primary.created_ms + lifetime_ms if primary.created_ms else 0,
                 left_ms=remaining_ms(bundle, resident_ms=0, now=now),
                 received=not is_ours,
-                created=primary.sequence if is_ours else 0,
+                created=primary.sequence if is_ours and wish.is_counted else 0,
                 clears=clears,
             )
         )

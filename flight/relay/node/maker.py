@@ -31,20 +31,27 @@ class Maker:
         now: Instant,
         report_to: EndpointId = NONE,
         flags: int = 0,
+        name: tuple[int, int] | None = None,
     ) -> Bundle:
-        """Return a new bundle from this node; without a clock it carries its age."""
-        self.created += 1
+        """Return a new bundle from this node; without a clock it carries its age.
+
+        ``name`` is (creation time, sequence) of a bundle that its maker may have to make again.
+        """
+        if name is None:
+            self.created += 1
+            name = (now.dtn_ms, self.created)
+        created_ms, sequence = name
         return make_bundle(
             payload,
             source=ipn(self.settings.node_number, source_service),
             destination=destination,
-            created_ms=now.dtn_ms,
-            sequence=self.created,
+            created_ms=created_ms,
+            sequence=sequence,
             lifetime_ms=lifetime_ms,
             report_to=report_to,
             flags=flags,
             hop_limit=self.settings.hop_limit or None,
-            age_ms=None if now.dtn_ms else 0,
+            age_ms=None if created_ms else 0,
         )
 
     def report(self, report: StatusReport, report_to: EndpointId, now: Instant) -> Bundle:

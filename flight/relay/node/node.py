@@ -100,11 +100,16 @@ class Node:
         source_service: int | None = None,
         report_to: EndpointId = NONE,
         flags: int = 0,
+        name: tuple[int, int] | None = None,
     ) -> int:
         """Make a bundle and return a ticket.
 
         It comes back in Stored once the bundle is durable, or in SendRefused when it found no
         room. The priority orders it here; for the next nodes the destination's service says it.
+
+        ``name``, (creation time in DTN milliseconds, sequence), makes it one and the same bundle
+        however often it is sent: whoever has it already takes it for a duplicate. Its source
+        service must then be used for nothing else.
         """
         self._ticket += 1
         bundle = self._maker.make(
@@ -115,11 +120,14 @@ class Node:
             now=now,
             report_to=report_to,
             flags=flags,
+            name=name,
         )
         bundle = protect_bundle(
             bundle, self._security, node=bundle.primary.source, random_bytes=self._random_bytes
         )
-        wish = Wish(bundle, encode_bundle(bundle), now, ticket=self._ticket)
+        wish = Wish(
+            bundle, encode_bundle(bundle), now, ticket=self._ticket, is_counted=name is None
+        )
         if not self._desk.keeper.put(wish, priority=priority, now=now):
             self._desk.events.append(SendRefused(self._ticket))
         return self._ticket

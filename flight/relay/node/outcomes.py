@@ -40,6 +40,10 @@ class Outcomes:
         wish = self.desk.keeper.wish(result.ticket)
         if wish is None:
             return
+        if wish.ticket and result.entry.sequence in self.desk.queues.held:
+            # Made again under its name after a restart, and here already.
+            self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
+            return
         held = self.take_up(result.entry, wish.since, now)
         self.desk.keeper.hold(result.entry.sequence, wish.data)
         if wish.ticket:

@@ -1,7 +1,6 @@
 """One link of a node: its LTP engine, and the contact plan's word on when it is open."""
 
 from dataclasses import replace
-
 from hashlib import blake2b
 
 from flight.instant import Instant

@@ -142,7 +142,7 @@ class DiskMedium:
         """
         if self._table.checkpoint():
             self._high_water.sync()
-        if not self._reserve.present and self._reserve.is_affordable and self._reserve.make():
+        if not self._reserve.is_there and self._reserve.is_affordable and self._reserve.make():
             self._catalogue.quota_bytes = self._settings.quota_bytes
             self._segments.limit = self._segment_limit
             self._table.limit(self._max_bytes)

@@ -1,6 +1,6 @@
 """Packs the rows of one commit; the last one carries the ledger that vouches for all others."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flight.relay.store.records import WEIGHT_MODULUS, Ledger, pack_row
 from flight.relay.store.values import Entry
@@ -24,8 +24,8 @@ class Packer:
 
     def __post_init__(self) -> None:
         """Open the next commit's ledger."""
-        commit = self.ledger.commit + 1
-        self.ledger = replace(self.ledger, commit=commit, count=0, total=0, created=self.created)
+        old = self.ledger
+        self.ledger = Ledger(old.commit + 1, old.sequence, 0, 0, self.created, old.boots)
 
     def forget(self, sequence: int) -> None:
         """Take a row out of the sums."""
@@ -47,8 +47,9 @@ class Packer:
         if self._last is not None:
             entry = self._last[0]
             self.total %= WEIGHT_MODULUS
-            self.ledger = replace(
-                self.ledger, sequence=entry.sequence, count=len(self.weights), total=self.total
+            commit, boots = self.ledger.commit, self.ledger.boots
+            self.ledger = Ledger(
+                commit, entry.sequence, len(self.weights), self.total, self.created, boots
             )
             self._inserts.append((entry.sequence, self._row(*self._last)))
             self.total %= WEIGHT_MODULUS

@@ -14,11 +14,8 @@ class Reserve:
         self._files = files
         self._path = path
         self._size = size
-
-    @property
-    def present(self) -> bool:
-        """Whether the ballast is there to be given."""
-        return self._path.exists()
+        self.is_there = path.exists()
+        """Whether there is ballast to be given."""
 
     @property
     def is_affordable(self) -> bool:
@@ -31,7 +28,7 @@ class Reserve:
         Raises:
             OSError: the file system fails otherwise.
         """
-        if self.present:
+        if self.is_there:
             return True
         descriptor = self._files.open(self._path)
         try:
@@ -43,11 +40,13 @@ class Reserve:
             return False
         finally:
             self._files.close(descriptor)
+        self.is_there = True
         return True
 
     def give(self) -> None:
         """Give the space back."""
         self._files.remove(self._path)
+        self.is_there = False
 
 
 def is_full(error: OSError) -> bool:

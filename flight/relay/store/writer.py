@@ -100,9 +100,9 @@ class ThreadedStore:
 
     def _tell(self, results: list[Result]) -> None:
         if results:
-            self._status = self._medium.status()
             self._done.extend(results)
             os.eventfd_write(self._eventfd, 1)
+            self._status = self._medium.status()
 
 
 class InlineStore:
