@@ -33,8 +33,11 @@ class Encoder(Protocol):
         ...
 
 
-Send: TypeAlias = Callable[[bytes, int, Instant], int]
-"""Queues one payload at a priority; returns the ticket that is told when it is durable."""
+Name: TypeAlias = tuple[int, int]
+"""Creation time in DTN milliseconds and sequence number of a bundle."""
+Send: TypeAlias = Callable[[bytes, int, Name, Instant], int]
+"""Queues one payload at a priority under a name; returns the ticket that is told when it is
+durable. A product that is made again has the same names, so no node keeps it twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class _Sent:
     group: int | None
     payload: bytes
     priority: int
+    name: Name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +148,7 @@ class Outbox:
         if self._retry_ns is not None and self._retry_ns <= now.mono_ns:
             again, self._refused, self._retry_ns = self._refused, [], None
             for sent in again:
-                self._unstored[self._send(sent.payload, sent.priority, now)] = sent
+                self._hand_over(sent, now)
         self._start_encodings(now)
 
     def _start_encodings(self, now: Instant) -> None:
@@ -171,13 +175,16 @@ class Outbox:
         now: Instant,
     ) -> None:
         self.products_made += 1
-        for payload in _payloads(job, version, parts, self._config_digest):
+        for index, payload in enumerate(_payloads(job, version, parts, self._config_digest)):
             self.bytes_made += len(payload)
-            sent = _Sent(job.group, payload, job.plan.kind.priority)
-            self._unstored[self._send(payload, sent.priority, now)] = sent
             if job.group is not None:
                 self._outstanding[job.group] += 1
+            name = (job.about.taken.dtn_ms, _sequence(job.about.id, index))
+            self._hand_over(_Sent(job.group, payload, job.plan.kind.priority, name), now)
         self._finish(job.group)
+
+    def _hand_over(self, sent: _Sent, now: Instant) -> None:
+        self._unstored[self._send(sent.payload, sent.priority, sent.name, now)] = sent
 
     def _finish(self, group: int | None) -> None:
         """Count down a group; tell when nothing of it is outstanding."""
@@ -187,6 +194,11 @@ class Outbox:
         if not self._outstanding[group]:
             del self._outstanding[group]
             self._done(group)
+
+
+def _sequence(product: ProductId, index: int) -> int:
+    """Return the sequence number that belongs to one part of one product for good."""
+    return (product.boot << 40) | (product.number << 14) | index
 
 
 def _payloads(

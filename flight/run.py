@@ -5,7 +5,6 @@ import gc
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from flight.eventlog import EventLog
 from flight.instant import Instant
 from flight.link import Link
 from flight.loop import Loop, Member
-from flight.outbox import Outbox
+from flight.outbox import Name, Outbox, Send
 from flight.payload import Instrument, Payload
 from flight.product.events import Event, Happening
 from flight.product.part import DIGEST_PREFIX_BYTES
@@ -41,6 +40,8 @@ from flight.settings import SettingsError
 from flight.watch import Recent, Stop, Watch, link_figures
 
 FIRST_PRIORITY_SERVICE = 64
+PRODUCT_SERVICE = 2
+"""Products come from it and nothing else does, so that their bundles can be named."""
 VERSION = importlib.metadata.version("farside")
 
 
@@ -267,18 +268,20 @@ def _instrument(
     return Instrument(sensor, task.name, usable.card.name, usable.card.digest, usable.policy)
 
 
-def _sender(node: Node, settings: PayloadSettings) -> Callable[[bytes, int, Instant], int]:
+def _sender(node: Node, settings: PayloadSettings) -> Send:
     destinations = [
         ipn(settings.destination_node, FIRST_PRIORITY_SERVICE + priority) for priority in range(4)
     ]
 
-    def send(payload: bytes, priority: int, now: Instant) -> int:
+    def send(payload: bytes, priority: int, name: Name, now: Instant) -> int:
         return node.send(
             payload,
             destination=destinations[priority],
             priority=priority,
             lifetime_ms=settings.lifetime_s * 1000,
             now=now,
+            source_service=PRODUCT_SERVICE,
+            name=name,
         )
 
     return send

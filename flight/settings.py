@@ -75,9 +75,10 @@ def read_table(path: Path) -> dict[str, object]:
 
 def _toml(text: str, source: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
+        table: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source}: not valid TOML: {error}") from error
+    return table
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class XrayPolicy:
 
 def conclude(frame: Frame, policy: XrayPolicy) -> tuple[Finding, ...]:
     """Return the elements found, by atomic number, then suspected metal contamination."""
-    if not _usable(frame):
+    if not is_spectrum(frame):
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.BAD_FRAME),)
     counts = frame.samples.astype(np.int64)
     if int(counts.sum()) < policy.least_counts:
@@ -88,7 +88,7 @@ def conclude(frame: Frame, policy: XrayPolicy) -> tuple[Finding, ...]:
     return elements + _metals(elements, policy)
 
 
-def _usable(frame: Frame) -> bool:
+def is_spectrum(frame: Frame) -> bool:
     """Return whether a frame is a spectrum whose channels have energies."""
     return (
         frame.kind is SensorKind.XRAY

@@ -49,9 +49,8 @@ class Lane:
         self._queue: deque[Pending] = deque()
         self._answers: list[Answer] = []
         self._events: list[Happening] = []
-        self._told: dict[str, str] = {}
-        self._losses = 0
-        """Since a job was last answered."""
+        self._told: dict[str, str] = {}  # what was said of each model, so as to say it once
+        self._losses = 0  # since a job was last answered
         self._start_ns = now.mono_ns
         self._advance(now)
 
@@ -96,6 +95,7 @@ class Lane:
 
     def expire(self, now: Instant) -> None:
         """Kill workers that are late, answer jobs that waited too long, start what is missing."""
+        self.poll(now)  # first: an answer that waits to be heard is not late, this process is
         for worker in tuple(self._workers):
             if worker.deadline_ns is not None and worker.deadline_ns <= now.mono_ns:
                 self._lose(worker, NoAnswer.LATE, f"late while {worker.state.name.lower()}", now)

@@ -29,6 +29,8 @@ from flight.product.values import NoAnswer
 
 _PR_SET_PDEATHSIG = 1
 READ_BYTES = 1 << 16
+MAX_WORDS = 1000
+"""Characters of an error that go back; a runtime can be verbose."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,8 @@ class _Worker:
         refusals = []
         for row in models:
             name, folder = row.text("name"), Path(row.text("folder", most=4096))
-            refusals.append([name, self._load(name, folder, row.binary("digest"))])
+            why = self._load(name, folder, row.binary("digest"))
+            refusals.append([name, why[:MAX_WORDS]])
         self._answer(Say.READY, runtime_name() if self._models else "", refusals)
 
     def _load(self, name: str, folder: Path, digest: bytes) -> str:
@@ -106,7 +109,7 @@ class _Worker:
             for output in outputs:
                 place = self._memory.write(place, output.tobytes())
         except (RuntimeModelError, ValueError) as error:
-            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, str(error))
+            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, str(error)[:MAX_WORDS])
             return
         self._answer(Say.OUTPUTS, job, [list(output.shape) for output in outputs])
 
@@ -129,7 +132,8 @@ class _Worker:
             for part in parts:
                 place = self._memory.write(place, part.data)
         except ValueError as error:
-            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, f"codec {codec}: {error}")
+            words = f"codec {codec}: {error}"[:MAX_WORDS]
+            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, words)
             return
         self._answer(Say.PARTS, job, [[list(p.geometry), len(p.data)] for p in parts])
 
@@ -162,6 +166,8 @@ def main(descriptor: int) -> None:
     """Serve until the control process closes its end of the pipe."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
+    # Real-time priority, which is inherited, belongs to the control process alone.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     # Libraries may print to standard output; only this function may write to the pipe.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

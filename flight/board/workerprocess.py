@@ -131,6 +131,8 @@ class WorkerProcess:
         """
         found: list[tuple[Say, Fields]] = []
         while (data := self._child.read(READ_BYTES)) is not None:
+            if not data and found:
+                break  # what it said before it ended still counts; the end is met again
             if not data:
                 raise WorkerLostError(self._last_words())
             try:

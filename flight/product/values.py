@@ -79,6 +79,9 @@ class Kind(IntEnum):
     """label: atomic number; score: net counts in the line's window; extent: 1 sigma of it."""
     METAL = 21
     """Contamination suspected; label: atomic number; score: net share in 1/1000."""
+    OXIDE = 22
+    """label: atomic number of its metal; score, extent: abundance and 1 sigma in 1/1000 of a
+    mass percent."""
     NO_ANSWER = 30
     """label: a NoAnswer reason."""
 

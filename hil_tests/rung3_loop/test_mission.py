@@ -60,7 +60,7 @@ def test_killed_in_mid_run_lander_and_relay_lose_nothing_and_decide_the_same(tmp
         home = look_home(trio)
     assert {key: entry.decision for key, entry in home.decisions.items()} == calm
     assert (home.replay_agrees, home.replay_others) == (STEPS, 0)
-    assert home.incomplete == 0
+    assert (home.incomplete, home.repeated) == (0, 0)
     assert home.kinds[ProductKind.DECISION] == STEPS
     assert home.kinds[ProductKind.BOOT] == 3
 
