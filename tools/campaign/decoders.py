@@ -7,7 +7,10 @@ the value that comes out offers to be asked is asked too: lazy reading is readin
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from flight.instant import Instant
+from flight.product.codecs import CodecId, Encoded, Integers, decode, encode
 from flight.product.errors import WireError as ProductError
 from flight.product.events import Event, EventReport, decode_events, encode_events
 from flight.product.part import Header, Part, ProductId, ProductKind, decode_part
@@ -69,6 +72,10 @@ class Decoder:
     """Good inputs to start from."""
     error: type[Exception] = WireError
     """All that it may raise."""
+    cpu_s: float = 0.05
+    """Longest that one input of a few kB may take, whatever it says."""
+    peak_bytes: int = 1 << 20
+    """Most memory that one input may take beyond itself."""
 
 
 POLICY = SecurityPolicy(
@@ -215,6 +222,21 @@ def _byte_streams() -> tuple[bytes, ...]:
     )
 
 
+def _codec(codec: CodecId, samples: Integers) -> Decoder:
+    """Return a row for one codec: good geometry, spoilt data. Its tables take their memory."""
+    parts = encode(codec, samples, part_lines=64)
+    geometry = parts[0].geometry
+    return Decoder(
+        lambda data: decode(codec, 1, (Encoded(geometry, data),)),
+        lambda: tuple(part.data for part in parts if part.geometry == geometry),
+        ProductError,
+        cpu_s=0.5,
+        peak_bytes=16 << 20,
+    )
+
+
+_SLOPE = np.add.outer(np.arange(24) * 9, np.arange(20) * 5).astype(np.uint16)
+
 DECODERS: dict[str, Decoder] = {
     "bundle": Decoder(_take_bundle, _bundles),
     "bundles": Decoder(read_bundles, _bundles),
@@ -228,6 +250,10 @@ DECODERS: dict[str, Decoder] = {
     "slip_packets": Decoder(lambda data: PacketReader(2000).feed(data), _byte_streams),
     "product_part": Decoder(decode_part, _parts, ProductError),
     "product_events": Decoder(decode_events, _events, ProductError),
+    "codec_raw": _codec(CodecId.RAW, _SLOPE),
+    "codec_image": _codec(CodecId.IMAGE, _SLOPE),
+    "codec_cube": _codec(CodecId.CUBE, np.stack([_SLOPE, _SLOPE + 1, _SLOPE + 2])),
+    "codec_spectra": _codec(CodecId.SPECTRA, (_SLOPE[:4] % 7).astype(np.uint32)),
     "contact_plan": Decoder(
         lambda data: read_ion_plan(data.decode("latin-1"), reference_ms=NOW.dtn_ms),
         _plans,

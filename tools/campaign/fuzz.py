@@ -20,12 +20,6 @@ from dataclasses import dataclass
 
 from tools.campaign.decoders import DECODERS, Decoder
 
-MAX_CPU_S = 0.05
-"""Longest that one input may take, whatever it says; the inputs are at most a few kB."""
-
-MAX_PEAK_BYTES = 1 << 20
-"""Most memory that one input may take beyond itself."""
-
 MAX_GROWTH_BYTES = 64 << 20
 """Most that the process may grow over a whole campaign."""
 
@@ -69,10 +63,10 @@ def attack(decoder: Decoder, *, inputs: int, seed: int) -> Verdict:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             largest_peak = max(largest_peak, peak)
-            if peak > MAX_PEAK_BYTES:
+            if peak > decoder.peak_bytes:
                 failures.append(f"{peak} bytes of memory: {data.hex()}")
         else:
-            if spent_s > MAX_CPU_S and _least_cpu_s(decoder, data) > MAX_CPU_S:
+            if spent_s > decoder.cpu_s and _least_cpu_s(decoder, data) > decoder.cpu_s:
                 failures.append(f"{spent_s:.3f} s: {data.hex()}")
             slowest_s = max(slowest_s, spent_s)
     growth_bytes = _peak_resident_bytes() - before_bytes
