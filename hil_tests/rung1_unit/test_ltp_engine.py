@@ -500,3 +500,32 @@ def test_blocks_that_cannot_be_sent_are_our_mistake(wrong: dict):
     sender, _ = engines(block_bytes_max=100)
     with pytest.raises(ValueError, match=r"block|priority|red"):
         sender.send_block(key=1, now=START, **wrong)
+
+
+def test_a_segment_beyond_the_end_is_seen_although_its_header_was_foretold():
+    sender, receiver = engines()
+    sender.send_block(block_of(20_000), key=1, priority=1, now=START)
+    sent = [read_segment(d) for d in flow(sender, at(0))]
+    receiver.receive(as_datagram(sent[0]), at(1))
+    receiver.receive(as_datagram(sent[1]), at(1))
+    end = sent[2]._replace(type=3, checkpoint=9)
+    receiver.receive(as_datagram(end), at(1))
+    flow(receiver, at(1))
+    receiver.receive(as_datagram(sent[3]), at(1))
+    (cancel,) = flow(receiver, at(1))
+    assert read_segment(cancel).reason == Reason.MISCOLORED
+
+
+def test_blocks_that_come_in_interleaved_are_all_whole():
+    sender, receiver = engines()
+    blocks = [block_of(20_000), block_of(30_001), block_of(9)]
+    flows = []
+    for key, block in enumerate(blocks):
+        sender.send_block(block, key=key, priority=1, now=START)
+        flows.append(flow(sender, at(0)))
+    while any(flows):
+        for datagrams in flows:
+            give(receiver, datagrams[:2], at(1.35))
+            del datagrams[:2]
+    received = [event.block for event in receiver.take_events()]
+    assert sorted(received) == sorted(blocks)

@@ -127,6 +127,8 @@ class LtpEngine:
     def receive(self, datagram: bytes, now: Instant) -> None:
         """Take in one segment. Raise WireError, and change nothing, if it breaks the protocol."""
         self._datagrams_received += 1
+        if self._receiver.take_next(datagram, now.mono_ns):
+            return
         segment = read_segment(datagram)
         engine = segment.session.engine
         now_ns = now.mono_ns
