@@ -156,6 +156,32 @@ def test_a_hung_worker_is_late_and_replaced() -> None:
         assert hung not in supervisor.pids()["inference"]
 
 
+def test_an_answer_that_waits_to_be_heard_is_not_late() -> None:
+    with supervised(WorkerSettings(hot_spare=False)) as supervisor:
+        wait_ready(supervisor)
+        now = BoardClock().now()
+        supervisor.submit(QUESTION, now)
+        select(supervisor.filenos(), [], [], PATIENCE_S)
+        late = Instant(now.mono_ns + 60_000_000_000, 0)  # the control process was held up
+        supervisor.expire(late)
+        (answer,) = supervisor.take_answers(late)
+    assert answer.inference is not None
+
+
+def test_what_a_worker_said_before_it_died_counts() -> None:
+    with supervised(WorkerSettings(hot_spare=False)) as supervisor:
+        wait_ready(supervisor)
+        serving = supervisor.pids()["inference"][0]
+        supervisor.submit(QUESTION, BoardClock().now())
+        select(supervisor.filenos(), [], [], PATIENCE_S)
+        watch = os.pidfd_open(serving)
+        os.kill(serving, signal.SIGKILL)
+        select([watch], [], [], PATIENCE_S)
+        os.close(watch)
+        (answer,) = answers_of(supervisor, 1)
+    assert answer.inference is not None
+
+
 def test_waiting_jobs_survive_the_death_of_a_worker() -> None:
     with supervised() as supervisor:
         wait_ready(supervisor)
