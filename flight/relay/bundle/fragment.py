@@ -143,24 +143,32 @@ class _Pieces:
     parts: list[bytes] = field(default_factory=list)
 
     def insert(self, offset: int, data: bytes) -> None:
-        """Keep what is new of ``data``."""
+        """Keep what is new of ``data``.
+
+        The lists are changed once, whatever number of gaps is filled: a flood of crumbs with one
+        big fragment on top must not stall the loop.
+        """
         end = offset + len(data)
-        index = bisect_left(self.offsets, offset)
+        low, high = bisect_left(self.offsets, offset), bisect_left(self.offsets, end)
         at = offset
-        if index:
-            at = max(at, self.offsets[index - 1] + len(self.parts[index - 1]))
-        while at < end:
-            following = self.offsets[index] if index < len(self.offsets) else end
-            if at < following:
-                stop = min(following, end)
-                self.offsets.insert(index, at)
-                self.parts.insert(index, data[at - offset : stop - offset])
-                self.length += stop - at
-                index += 1
-            if index == len(self.offsets):
-                break
-            at = max(at, self.offsets[index] + len(self.parts[index]))
-            index += 1
+        if low:
+            at = max(at, self.offsets[low - 1] + len(self.parts[low - 1]))
+        offsets: list[int] = []
+        parts: list[bytes] = []
+        for kept_at, kept in zip(self.offsets[low:high], self.parts[low:high], strict=True):
+            if at < kept_at:
+                offsets.append(at)
+                parts.append(data[at - offset : kept_at - offset])
+                self.length += kept_at - at
+            offsets.append(kept_at)
+            parts.append(kept)
+            at = kept_at + len(kept)
+        if at < end:
+            offsets.append(at)
+            parts.append(data[at - offset :])
+            self.length += end - at
+        self.offsets[low:high] = offsets
+        self.parts[low:high] = parts
 
     def cost(self) -> int:
         """Return the bytes that the pieces are counted as."""
