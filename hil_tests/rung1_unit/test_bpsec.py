@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from flight.instant import Instant
 from flight.relay.bpsec import (
     Demand,
     SecurityPolicy,
@@ -20,6 +21,7 @@ from flight.relay.bundle import (
     Bundle,
     CanonicalBlock,
     Reason,
+    Reassembler,
     encode_bundle,
     fragment_bundle,
     make_bundle,
@@ -331,6 +333,18 @@ def test_the_first_rule_that_fits_holds() -> None:
 def test_fragments_wait_for_their_whole() -> None:
     for fragment in fragment_bundle(protect(sent(), SIGNED), payload_bytes=3):
         assert accept_bundle(arrive(fragment), SIGNED) == fragment
+
+
+@pytest.mark.parametrize("made", [SIGNED, SEALED_ONLY, SIGNED_AND_SEALED])
+def test_protection_holds_over_fragments_and_reassembly(made) -> None:
+    reassembler = Reassembler()
+    whole = None
+    for fragment in reversed(fragment_bundle(protect(sent(age_ms=1), made), payload_bytes=3)):
+        whole = reassembler.add(arrive(fragment), remaining_ms=1000, now=Instant(0, 0))
+    assert whole is not None
+    accepted = accept_bundle(whole, made)
+    assert isinstance(accepted, Bundle)
+    assert accepted.payload == b"payload"
 
 
 def test_two_signatures_over_one_block_contradict_each_other() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from flight.relay.bundle import Bundle, encode_bundle, read_bundle
 from hil_tests.rung2_property.bundles import MODEST, bundles, endpoints, real_crc_types
+from tools.bench.bundle_codec import measure
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,10 @@ def test_we_read_what_pyd3tn_writes_and_write_the_same_bytes(
     assert ours.payload == payload
     assert len(ours.blocks) == len(blocks) + 1
     assert encode_bundle(Bundle(replace(ours.primary), tuple(map(replace, ours.blocks)))) == data
+
+
+@pytest.mark.usefixtures("bundle7")
+def test_the_bench_compares_like_with_like() -> None:
+    figures = measure(payload_bytes=100, rounds=1, bundles=5)
+    assert figures["codec_over_pyd3tn"] > 0
+    assert figures["overhead_bytes"] == 53
