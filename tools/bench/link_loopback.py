@@ -6,8 +6,10 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from flight.board.udpbatch import UdpBatch
 from flight.instant import Instant
 from flight.relay.ltp.engine import LtpEngine
 from flight.relay.ltp.events import BlockDelivered, BlockReceived
@@ -90,24 +92,24 @@ def _raw_receiver(end: socket.socket, size: int) -> tuple[float, int]:
 
 
 def _ltp_sender(end: socket.socket, size: int) -> tuple[float, int]:
-    engine = _engine(1, 2)
+    engine, batch = _engine(1, 2), UdpBatch(end)
     block, key, delivered = random.Random(1).randbytes(size), 0, 0
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         now = Instant(time.monotonic_ns(), 0)
         while engine.send_block(block, key=key, priority=1, now=now):
             key += 1
-        _serve(engine, end, now)
+        _serve(engine, end, batch, now)
         delivered += sum(isinstance(e, BlockDelivered) for e in engine.take_events())
     return 0, delivered * size
 
 
 def _ltp_receiver(end: socket.socket, size: int) -> tuple[float, int]:
-    engine, accepted = _engine(2, 1), 0
+    engine, batch, accepted = _engine(2, 1), UdpBatch(end), 0
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         now = Instant(time.monotonic_ns(), 0)
-        _serve(engine, end, now)
+        _serve(engine, end, batch, now)
         for event in engine.take_events():
             if isinstance(event, BlockReceived):
                 accepted += len(event.block) == size
@@ -125,18 +127,21 @@ def _engine(own: int, peer: int) -> LtpEngine:
     return engine
 
 
-def _serve(engine: LtpEngine, end: socket.socket, now: Instant) -> None:
+def _serve(engine: LtpEngine, end: socket.socket, batch: UdpBatch, now: Instant) -> None:
     """One step of a loop: send, wait for whichever comes first, receive."""
     engine.expire(now)
-    for datagram in engine.take_datagrams():
-        try:
-            end.send(datagram)
-        except (BlockingIOError, ConnectionRefusedError):
-            break
+    datagrams = engine.take_datagrams()
+    if datagrams:
+        with suppress(BlockingIOError, ConnectionRefusedError):
+            batch.send(datagrams, end.getpeername())
     deadline_ns = engine.next_deadline_ns()
     wait_s = 0.05 if deadline_ns is None else min((deadline_ns - now.mono_ns) / NS, 0.05)
-    for datagram in _take(end, max(wait_s, 0)):
-        engine.receive(datagram, now)
+    with suppress(BlockingIOError, ConnectionRefusedError):
+        if wait_s > 0:
+            select.select([end], [], [], wait_s)
+        for _ in range(64):
+            for datagram in batch.receive():
+                engine.receive(datagram, now)
 
 
 def _take(end: socket.socket, wait_s: float) -> list[bytes]:
