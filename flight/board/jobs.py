@@ -29,13 +29,13 @@ class InferJob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeJob:
-    """Compress an array into parts. The options are those of flight.product.codecs.encode."""
+    """Compress an array into parts; the options are those of flight.product.codecs.Options."""
 
     codec: int
     samples: Integers
     maximum_error: int = 0
-    part_lines: int = 32
-    tile: int = 256
+    part_lines: int = 0
+    tile: int = 512
 
 
 Job: TypeAlias = InferJob | EncodeJob

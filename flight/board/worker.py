@@ -125,7 +125,7 @@ class _Worker:
                 codec,
                 as_integers(samples, samples.dtype),
                 maximum_error=fields.integer("maximum error"),
-                part_lines=fields.integer("part lines", 1),
+                part_lines=fields.integer("part lines"),
                 tile=fields.integer("tile", 1),
             )
             place = self._memory.half_bytes

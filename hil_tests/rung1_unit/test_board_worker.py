@@ -20,7 +20,7 @@ from flight.board.known_answer import disagreement, pattern
 from flight.board.lane import LONGEST_PAUSE_S
 from flight.board.supervisor import Supervisor
 from flight.instant import Instant
-from flight.product.codecs import CODECS, CodecId, decode
+from flight.product.codecs import CODECS, CodecId, Options, decode
 from flight.product.values import NoAnswer
 from hil_tests.waiting import PATIENCE_S, wait_until
 
@@ -91,6 +91,15 @@ def test_encoded_parts_come_back_whole() -> None:
     decoded = decode(CodecId.RAW, CODECS[CodecId.RAW].version, answer.parts)
     assert decoded.complete
     assert np.array_equal(decoded.samples, cube)
+
+
+def test_a_job_that_says_nothing_encodes_as_the_codecs_do_by_themselves() -> None:
+    options, job = Options(), EncodeJob(CodecId.RAW, np.zeros(1, np.uint8))
+    assert (job.maximum_error, job.part_lines, job.tile) == (
+        options.maximum_error,
+        options.part_lines,
+        options.tile,
+    )
 
 
 def test_an_unknown_codec_is_no_answer_and_the_worker_goes_on() -> None:
