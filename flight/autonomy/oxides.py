@@ -1,0 +1,114 @@
+"""From an X-ray spectrum to oxide abundances with errors, in integers, through a small model.
+
+The model is shown 192 bins of 40 eV, each as the logarithm of its share of all counts, in
+sixteenths of an octave: a weak line on a thousandth of the counts then has as many steps as the
+strongest. The logarithm is piecewise linear, from the leading bit and the four bits below it, so
+it is exact integer arithmetic.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flight.autonomy.xray import XrayPolicy, is_spectrum
+from flight.product.values import Finding, Frame, Kind, NoAnswer, Tensor
+
+Counts: TypeAlias = NDArray[np.int64]
+
+FIRST_MEV = 960_000
+BIN_MEV = 40_000
+BINS = 192
+"""From sodium's line to zinc's: 960 to 8,640 eV."""
+
+SHARE_BITS = 24
+"""A bin's share of the counts is kept in units of 2 to the minus this."""
+
+LEAST_OCTAVE = 7
+"""Shares below 2**(7 - 24) are all one: less than a count in a hundred thousand."""
+
+METALS = (14, 22, 13, 26, 12, 20, 11, 19)
+"""Atomic number of each output's metal: SiO2, TiO2, Al2O3, FeO, MgO, CaO, Na2O, K2O."""
+
+DECADES = (10_000, 100_000, 1_000_000, 10_000_000)
+"""Counts in the bins from which each column of the error table holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class OxidePolicy:
+    """What turns raw outputs into abundances; the tables come with the model, in its card."""
+
+    centre: tuple[int, ...]
+    """Abundance at raw output 0, in 1/1000 of a mass percent, one an oxide."""
+    step: tuple[int, ...]
+    """Abundance a raw step, in 1/1,000,000 of a mass percent."""
+    sigma: tuple[int, ...]
+    """(oxides, decades) row by row: 1 standard deviation on held-out missions, in 1/1000 of a
+    mass percent."""
+
+    def __post_init__(self) -> None:
+        wanted = (len(METALS), len(METALS), len(METALS) * len(DECADES))
+        if (len(self.centre), len(self.step), len(self.sigma)) != wanted:
+            raise ValueError(f"centre, step and sigma need {wanted} entries")
+
+
+def prepare(frame: Frame) -> Tensor | None:
+    """Return (1, 1, 192, 1) int8 for the model, or None where the frame is unusable.
+
+    Unusable: no spectrum, no energy axis, or channels that do not cover 960 to 8,640 eV.
+    """
+    if not is_spectrum(frame):
+        return None
+    binned = bins_of(frame.samples.astype(np.int64), *frame.axis)
+    if binned is None or int(binned.sum()) < XrayPolicy().least_counts:
+        return None
+    return compressed(binned[None])
+
+
+def bins_of(counts: Counts, offset_mev: int, gain_mev: int) -> Counts | None:
+    """Return (192,) counts a bin; a channel across an edge is shared out by width."""
+    edges = FIRST_MEV + BIN_MEV * np.arange(BINS + 1, dtype=np.int64)
+    # A channel's energy is that of its centre; places are counted from the first one's left edge.
+    place = edges - offset_mev + gain_mev // 2
+    channel, rest = place // gain_mev, place % gain_mev
+    if channel[0] < 0 or channel[-1] >= len(counts):
+        return None
+    summed = np.concatenate([[0], counts.cumsum()])
+    below = summed[channel] + counts[channel] * rest // gain_mev
+    binned: Counts = np.diff(below)
+    return binned
+
+
+def compressed(binned: Counts) -> Tensor:
+    """Return (spectra, 1, 192, 1) int8 from (spectra, 192) counts."""
+    total = np.maximum(binned.sum(axis=1, keepdims=True), 1)
+    share = ((binned + 1) << SHARE_BITS) // total
+    share = np.maximum(share, 1 << LEAST_OCTAVE)
+    # frexp is exact: the place of the leading bit of an integer below 2**53.
+    octave = np.frexp(share.astype(np.float64))[1].astype(np.int64) - 1
+    below_leading = (share >> (octave - 4)) & 15
+    level = 16 * (octave - LEAST_OCTAVE) + below_leading - 128
+    tensor: Tensor = np.clip(level, -128, 127).astype(np.int8)[:, None, :, None]
+    return tensor
+
+
+def conclude(frame: Frame, outputs: tuple[Tensor, ...], policy: OxidePolicy) -> tuple[Finding, ...]:
+    """Return one finding an oxide: score and extent are abundance and error in 1/1000 %."""
+    binned = bins_of(frame.samples.astype(np.int64), *frame.axis)
+    total = 0 if binned is None else int(binned.sum())
+    column = sum(total >= decade for decade in DECADES) - 1
+    if column < 0:
+        return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
+    raw = [int(value) for value in outputs[0].reshape(-1)]
+    return tuple(
+        Finding(
+            Kind.OXIDE,
+            label=metal,
+            score=max(0, centre + value * step // 1000),
+            extent=policy.sigma[index * len(DECADES) + column],
+        )
+        for index, (metal, value, centre, step) in enumerate(
+            zip(METALS, raw, policy.centre, policy.step, strict=True)
+        )
+    )

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from tools.sim import spectra
+
+WAVE = np.arange(450.0, 2451.0, 10.0)
+
+
+def test_albedo_and_reflectance_are_inverse():
+    reflectance = np.linspace(0.01, 1.0, 200)
+    assert np.allclose(spectra.reflectance_of(spectra.albedo_of(reflectance)), reflectance)
+
+
+def test_transmission_and_albedo_are_inverse():
+    albedo = np.linspace(0.15, 0.995, 200)
+    assert np.allclose(spectra.albedo_from(spectra.transmission_of(albedo)), albedo)
+
+
+def test_iron_absorbs_most_at_short_wavelengths():
+    absorption = spectra.iron_absorption(WAVE)
+    assert (np.diff(absorption) < 0).all()
+    assert 5 < absorption[0] / absorption[WAVE == 1500][0] < 10
+
+
+def weather(grain=1.0, iron=0.0, opaque=0.0):
+    return spectra.Weather(*(np.array([[value]]) for value in (grain, iron, opaque)))
+
+
+def mineral():
+    """A bright powder with an absorption band at 950 nm."""
+    return (0.6 - 0.4 * np.exp(-0.5 * ((WAVE - 950) / 80) ** 2))[None]
+
+
+def depth(reflectance):
+    return 1 - reflectance[0, WAVE == 950][0] / reflectance[0, WAVE == 1500][0]
+
+
+def test_a_powder_to_which_nothing_happened_stays_as_it_was():
+    albedo = spectra.albedo_of(mineral())
+    assert np.allclose(spectra.weathered(albedo, WAVE, weather()), mineral(), atol=1e-6)
+
+
+@pytest.mark.parametrize("history", [weather(grain=0.4), weather(iron=0.02), weather(opaque=0.3)])
+def test_finer_grains_iron_and_dark_grains_all_make_bands_shallower(history):
+    albedo = spectra.albedo_of(mineral())
+    assert depth(spectra.weathered(albedo, WAVE, history)) < depth(mineral()) - 0.05
+
+
+def test_weathering_darkens_and_reddens():
+    aged = spectra.weathered(spectra.albedo_of(mineral()), WAVE, weather(iron=0.02))
+    assert (aged < mineral()).all()
+    assert aged[0, 0] / aged[0, -1] < mineral()[0, 0] / mineral()[0, -1]
+
+
+def test_an_instrument_without_errors_sees_the_spectrum_itself():
+    exact = spectra.Instrument(WAVE[::3] + 2.5, 1e12, 0.0, 0.0, 900.0)
+    seen = spectra.observe(mineral(), WAVE, exact, np.random.default_rng(0))
+    wanted = np.interp(exact.wavelength_nm, WAVE, mineral()[0])
+    assert np.allclose(seen[0], wanted, atol=1e-9)
+
+
+def test_the_same_seed_draws_the_same_strangers_and_instruments():
+    drawn = [
+        (spectra.draw_strangers(5, WAVE, rng), spectra.draw_instrument(rng).wavelength_nm)
+        for rng in (np.random.default_rng(3), np.random.default_rng(3))
+    ]
+    assert np.array_equal(drawn[0][0], drawn[1][0])
+    assert np.array_equal(drawn[0][1], drawn[1][1])
+    assert drawn[0][0].min() > 0
+    assert drawn[0][0].max() <= 1
+
+
+def test_every_random_instrument_has_bands_that_suffice():
+    from flight.autonomy.mineral import resampling
+
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        bands = spectra.draw_instrument(rng).wavelength_nm
+        assert resampling(tuple(int(b) for b in np.rint(bands * 1000))) is not None

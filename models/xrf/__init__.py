@@ -1,0 +1,1 @@
+"""X-ray fluorescence spectrum to oxide abundances: response, network, training, evaluation."""
