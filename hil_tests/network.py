@@ -10,6 +10,10 @@ from flight.relay.node import Node
 from hil_tests.channel import Channel
 
 
+STORE_ROUNDS = 3
+"""Results that lead to further wishes (a tombstone is buried, read, sent) are waited for."""
+
+
 @dataclass
 class Wire:
     """One direction between a link of one node and a link of another."""
@@ -41,17 +45,21 @@ class Network:
         return Instant(self.now_ns, dtn_ms)
 
     def run(self, until_ns: int) -> None:
+        self._act()
         while self.step(until_ns):
             pass
 
     def step(self, until_ns: int) -> bool:
         """Go to the next event and act on it; False: there is none before ``until_ns``."""
-        self._carry()
         times = [node.next_deadline_ns() for node in self.nodes.values()]
         times += [wire.channel.next_arrival_ns() for wire in self.wires.values()]
         times += [self.alarms[0][0]] if self.alarms else []
         next_ns = min((ns for ns in times if ns is not None), default=until_ns)
         self.now_ns = max(self.now_ns, min(next_ns, until_ns))
+        self._act()
+        return self.now_ns < until_ns
+
+    def _act(self) -> None:
         now = self.now()
         for wire in self.wires.values():
             for datagram in wire.channel.take(self.now_ns):
@@ -65,10 +73,10 @@ class Network:
         while self.alarms and self.alarms[0][0] <= self.now_ns:
             self.alarms.pop(0)[1](now)
         for node in self.nodes.values():
-            node.store_ready(now)
+            for _ in range(STORE_ROUNDS):
+                node.store_ready(now)
         self.turn(now)
         self._carry()
-        return self.now_ns < until_ns
 
     def _carry(self) -> None:
         for name, node in self.nodes.items():
