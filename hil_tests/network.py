@@ -9,7 +9,6 @@ from flight.relay.errors import WireError
 from flight.relay.node import Node
 from hil_tests.channel import Channel
 
-
 STORE_ROUNDS = 3
 """Results that lead to further wishes (a tombstone is buried, read, sent) are waited for."""
 
