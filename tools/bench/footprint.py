@@ -52,6 +52,12 @@ kind = "cube"
 folder = "cube"
 axis = {axis}
 """
+IMPORTS = {
+    "python alone": "pass",
+    "numpy": "import numpy",
+    "control process": "import flight.run",
+    "worker": "import flight.board.worker as worker; worker.runtime_name()",
+}
 PLAN = "a contact +0 +86400 10 20 1000\na contact +0 +86400 20 30 1000\n"
 
 
@@ -68,14 +74,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         **best,
-        "import_s": {
-            "python alone": _best_import("pass", arguments.rounds),
-            "numpy": _best_import("import numpy", arguments.rounds),
-            "flight, control process": _best_import("import flight.run", arguments.rounds),
-            "flight, worker": _best_import(
-                "import flight.board.worker as w; w.runtime_name()", arguments.rounds
-            ),
-        },
+        "imports": {name: _import_cost(code, arguments.rounds) for name, code in IMPORTS.items()},
     }
 
 
@@ -185,12 +184,17 @@ def _weigh(pid: int) -> dict[str, int]:
     return {"resident_kib": resident_kib(pid) or 0, "proportional_kib": proportional}
 
 
-def _best_import(code: str, rounds: int) -> float:
-    """Return the shortest time of a Python process that runs ``code``."""
+def _import_cost(code: str, rounds: int) -> dict[str, float]:
+    """Return the least time and the least processor time of a Python process that runs ``code``."""
 
-    def once() -> float:
+    def once() -> tuple[float, float]:
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        return time.perf_counter() - started
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{code!r} failed")
+        return time.perf_counter() - started, used.ru_utime + used.ru_stime
 
-    return min(once() for _ in range(rounds))
+    walls, processors = zip(*(once() for _ in range(rounds)), strict=True)
+    return {"wall_s": min(walls), "processor_s": min(processors)}
