@@ -46,6 +46,7 @@ def _checks(path: Path | None) -> Iterator[Check]:
             for task in TASKS.values()
             if task.has_model and task.kind in kinds
         ],
+        sensors=config.sensors,
         ports=config.ports,
         worker=config.worker,
     )
