@@ -23,8 +23,9 @@ from flight.relay.ltp.timers import Timers
 class LtpEngine:
     """Sends and receives blocks over one span; an Engine without I/O.
 
-    The caller hands in datagrams and instants, sends what ``take_datagrams`` returns at once, and
-    calls ``expire`` when ``next_deadline_ns`` is reached: pacing is inside.
+    The caller hands in datagrams and instants, calls ``expire`` when ``next_deadline_ns`` is
+    reached, and sends what ``take_datagrams`` returns at once. Only ``expire`` puts datagrams
+    out, one at a time by urgency: pacing is inside.
     """
 
     def __init__(self, settings: LtpSettings, *, seed: int) -> None:
@@ -81,7 +82,6 @@ class LtpEngine:
             self._timers.resume(now_ns)
             self._closed_ns = None
             self._sweep_ns = now_ns + self._pacer.timeout_ns
-        self._pump(now_ns)
 
     def has_room(self, priority: int) -> bool:
         """Say whether ``send_block`` would take a block of this priority now."""
@@ -109,20 +109,17 @@ class LtpEngine:
         )
         return True
 
-    def cancel_block(self, key: int, now: Instant) -> None:
+    def cancel_block(self, key: int, now: Instant) -> None:  # noqa: ARG002 - as its siblings
         """Give up a block; BlockFailed follows (RFC 5326 section 4.2)."""
         self._sender.cancel(key)
-        self._pump(now.mono_ns)
 
-    def accept(self, session: SessionId, now: Instant) -> None:
+    def accept(self, session: SessionId, now: Instant) -> None:  # noqa: ARG002 - as its siblings
         """Let the sender know: the block's bundles are durable here. Only now is it claimed."""
         self._receiver.accept(session)
-        self._pump(now.mono_ns)
 
-    def refuse(self, session: SessionId, reason: int, now: Instant) -> None:
+    def refuse(self, session: SessionId, reason: int, now: Instant) -> None:  # noqa: ARG002
         """Cancel a session of the peer's."""
         self._receiver.refuse(session, reason)
-        self._pump(now.mono_ns)
 
     def receive(self, datagram: bytes, now: Instant) -> None:
         """Take in one segment. Raise WireError, and change nothing, if it breaks the protocol."""
@@ -139,8 +136,6 @@ class LtpEngine:
             self._receiver.on_data(segment, now_ns)
         else:
             self._on_control(segment, now_ns)
-        if self._timers.control:
-            self._pump(now_ns)
 
     def _on_control(self, segment: Report | ReportAck | Cancel | CancelAck, now_ns: int) -> None:
         # Reports, the receiver's cancels and acknowledgements of ours concern our own sessions.
@@ -227,25 +222,19 @@ class LtpEngine:
 
     def _pump(self, now_ns: int) -> None:
         """Put on the line what may leave now: small segments first, then the most urgent data."""
-        outbox, control = self._outbox, self._timers.control
-        while len(outbox) < self._settings.burst_segments:
-            session = None if control else self._sender.head()
-            if not control and session is None:
+        outbox, timers = self._outbox, self._timers
+        while (room := self._settings.burst_segments - len(outbox)) > 0:
+            session = None if timers.control else self._sender.head()
+            if session is None and not timers.control:
                 self._was_idle = True
                 return
-            allowance = self._pacer.allowance(now_ns)
-            if not allowance:
+            most = min(self._pacer.allowance(now_ns), room)
+            if not most:
                 self._was_idle = False
                 return
             if session is None:
-                datagram, retry = control.popleft()
-                if retry is not None:
-                    if not retry.is_open:
-                        continue
-                    self._timers.left(retry, now_ns)
-                chunk = [datagram]
+                chunk = timers.take_control(most, now_ns)
             else:
-                most = min(allowance, self._settings.burst_segments - len(outbox))
                 chunk = self._sender.emit(session, most, now_ns)
             size = sum(map(len, chunk))
             outbox += chunk

@@ -5,7 +5,7 @@ us to claim the rest of a block whose first part is gone. We know by the report'
 and cancel. Serial numbers start at random, so that two lives do not share one.
 """
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TypeAlias
 
 from flight.relay.ltp.ranges import add_range, ranges_within
@@ -18,7 +18,7 @@ _PIECE_BYTES = 100
 """What a piece takes beside its data: two objects and a place in a dictionary."""
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a receiving session is."""
 
     RECEIVING = auto()
@@ -33,7 +33,7 @@ class State(Enum):
     """Over. Unless it was evicted its number is remembered: no late segment opens it again."""
 
 
-class Signal(Enum):
+class Signal(IntEnum):
     """What happens to it."""
 
     COMPLETED = auto()

@@ -3,6 +3,7 @@
 from collections import deque
 
 from flight.relay.ltp.events import BlockReceived, GreenReceived, LtpEvent, ReceptionFailed
+from flight.relay.ltp.foretold import Foretold
 from flight.relay.ltp.receive_session import ReceiveSession, Signal, State
 from flight.relay.ltp.reporter import Question, Reporter
 from flight.relay.ltp.segment import (
@@ -13,8 +14,6 @@ from flight.relay.ltp.segment import (
     ReportAck,
     SegmentType,
     SessionId,
-    sdnv,
-    session_prefix,
     write_cancel,
     write_cancel_ack,
 )
@@ -38,35 +37,27 @@ class Receiver:
         self._closed: dict[int, int] = {}
         """Length of the red part of accepted blocks, 0 of cancelled ones, by session number."""
         self._held_back: deque[tuple[int, Question]] = deque()
-        """Checkpoints and when to answer them, while overtaken segments may still come."""
+        """(when to answer, checkpoint) while overtaken segments may still come."""
         self._held_bytes = 0
-        self._run: ReceiveSession | None = None
-        """The session of the last segment, while its next one can be foretold (take_next)."""
-        self._run_prefix = self._run_header = b""
-        self._run_bytes = 0
-        self._run_held_bytes = settings.receive_bytes_max - settings.segment_bytes * 2
+        self._foretold = Foretold()
+        self._foretold_limit = settings.receive_bytes_max - 2 * settings.segment_bytes
         self.received = self.evicted = self.refused = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
     def take_next(self, datagram: bytes, now_ns: int) -> bool:
-        """Take in the next plain red segment of the block that is coming in; False: it is another.
-
-        Most segments of a large block have the size of the one before and follow it. Then all of
-        the header is known beforehand, and comparing it is all the reading that is needed.
-        """
-        session = self._run
-        if session is None or not datagram.startswith(self._run_header):
+        """Take in the datagram if it is the one foretold; False: it has to be read."""
+        foretold = self._foretold
+        data = foretold.data_of(datagram)
+        session = foretold.session
+        if data is None or session is None:
             return False
-        data = datagram[len(self._run_header) :]
-        size, start = len(data), session.edges[-1]
-        is_within = start + size <= self._settings.block_bytes_max
-        if size != self._run_bytes or not is_within or self._held_bytes > self._run_held_bytes:
+        if self._held_bytes > self._foretold_limit or foretold.end > self._settings.block_bytes_max:
             return False
         session.touched_ns = now_ns
-        self._held_bytes += session.put(start, data)
-        self._run_header = self._run_prefix + sdnv(start + size) + sdnv(size)
+        self._held_bytes += session.put(foretold.start, data)
+        foretold.advance(foretold.end)
         return True
 
     def on_data(self, segment: DataSegment, now_ns: int) -> None:
@@ -202,7 +193,7 @@ class Receiver:
                 return
         if segment.type > SegmentType.RED_CHECKPOINT:
             session.red_end = end
-        self._foretell(session, segment, end)
+        self._foretold.note(session, segment, end)
         if segment.checkpoint:
             session.last_checkpoint = segment.checkpoint
         if session.is_whole():
@@ -217,17 +208,6 @@ class Receiver:
             else:
                 self._answer(session, question, now_ns)
 
-    def _foretell(self, session: ReceiveSession, segment: DataSegment, end: int) -> None:
-        """Set out what the header of the segment after this one should be."""
-        self._run = None
-        is_bounded = session.red_end is not None or session.green_start is not None
-        if segment.type != SegmentType.RED or is_bounded or session.edges[-1:] != [end]:
-            return
-        size = len(segment.data)
-        prefix = session_prefix(SegmentType.RED, session.id) + sdnv(segment.client_service)
-        self._run, self._run_bytes, self._run_prefix = session, size, prefix
-        self._run_header = prefix + sdnv(end) + sdnv(size)
-
     def _answer(self, session: ReceiveSession, question: Question, now_ns: int) -> None:
         reason = self._reporter.answer(session, question, now_ns)
         if reason is not None:
@@ -241,7 +221,7 @@ class Receiver:
             if session.edges and start < session.edges[-1]:
                 self._cancel(session, Reason.MISCOLORED)
                 return
-            self._run = None
+            self._foretold.forget()
             if session.green_start is None or start < session.green_start:
                 session.green_start = start
         is_end = segment.type == SegmentType.GREEN_BLOCK_END
@@ -286,7 +266,7 @@ class Receiver:
     def _step(self, session: ReceiveSession, signal: Signal) -> None:
         before = session.state
         session.step(signal)
-        self._run = None
+        self._foretold.forget()
         if session.state is not State.CLOSED:
             return
         session.stop()

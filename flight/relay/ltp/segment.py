@@ -9,6 +9,7 @@ peer of ours gives them a meaning that data depend on.
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from flight.relay.errors import WireError
@@ -115,6 +116,12 @@ def sdnv(number: int) -> bytes:
     while number := number >> 7:
         digits.append(number & 0x7F | 0x80)
     return bytes(digits[::-1])
+
+
+@lru_cache(maxsize=2048)
+def offset_and_length(offset: int, length: int) -> bytes:
+    """Return these two fields of a data segment; blocks are cut alike, so they come again."""
+    return sdnv(offset) + sdnv(length)
 
 
 def read_sdnv(data: bytes, at: int) -> tuple[int, int]:

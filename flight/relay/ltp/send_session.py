@@ -1,12 +1,12 @@
 """One sending session: its states, and what it counts."""
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from flight.relay.ltp.outgoing import OutgoingBlock
 from flight.relay.ltp.timers import Retry
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a sending session is."""
 
     SENDING = auto()
@@ -19,7 +19,7 @@ class State(Enum):
     """Over; late reports are still acknowledged."""
 
 
-class Signal(Enum):
+class Signal(IntEnum):
     """What happens to it."""
 
     ALL_SENT = auto()

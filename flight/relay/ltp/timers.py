@@ -80,6 +80,19 @@ class Timers:
             retry.due_ns = -1
         self.control.append((datagram, retry))
 
+    def take_control(self, most: int, now_ns: int) -> list[bytes]:
+        """Take up to so many small segments off the queue: they leave now."""
+        control = self.control
+        taken: list[bytes] = []
+        while control and len(taken) < most:
+            datagram, retry = control.popleft()
+            if retry is None:
+                taken.append(datagram)
+            elif retry.is_open:  # otherwise it was answered while it waited
+                taken.append(datagram)
+                self.left(retry, now_ns)
+        return taken
+
     def left(self, retry: Retry, now_ns: int) -> None:
         """Start its clock: the segment is on the line."""
         retry.attempts += 1
