@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from flight.operators import add_commands, run_command
 from flight.settings import SettingsError
 
 EXIT_OK, EXIT_FINDING, EXIT_USE, EXIT_OURS = 0, 1, 2, 70
@@ -39,12 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="example: flight selftest lander.toml",
     )
     selftest.add_argument("config", type=Path, nargs="?", help="check this configuration too")
+    add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "run":
             from flight.run import run_node
 
             return run_node(chosen.config, exit_when_done=chosen.exit_when_done)
+        if chosen.command in {"link", "bundle"}:
+            return run_command(chosen, sys.stdout)
         from flight.check import check
 
         return check(chosen.config, sys.stdout)

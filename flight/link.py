@@ -32,7 +32,7 @@ class Link:
         ports: Sequence[Port],
         peers: Sequence[int],
         *,
-        stored: Callable[[int], None],
+        stored: Callable[[int, str], None],
         refused: Callable[[int, Instant], None],
         deliver: Callable[[Delivery, Instant], None],
         note: Callable[[Happening, Instant], None],
@@ -96,7 +96,7 @@ class Link:
 
     def _handle(self, event: NodeEvent, now: Instant) -> None:
         if isinstance(event, Stored):
-            self._stored(event.ticket)
+            self._stored(event.ticket, str(event.bundle_id))
         elif isinstance(event, SendRefused):
             self._refused(event.ticket, now)
         else:

@@ -14,6 +14,7 @@ from flight.board.archive import FrameArchive
 from flight.board.card import Card, CardError, read_card
 from flight.board.clock import BoardClock
 from flight.board.jobs import ModelFile
+from flight.board.localsocket import LocalServer
 from flight.board.memo import DoneCommands, count_boot
 from flight.board.notify import notify
 from flight.board.ports import Port, PortError
@@ -25,6 +26,7 @@ from flight.board.supervisor import Supervisor
 from flight.config import Config, Mission, PayloadSettings, read_mission
 from flight.craft import Craft, Rhythm
 from flight.eventlog import EventLog
+from flight.gateway import Gateway, socket_path
 from flight.instant import Instant
 from flight.link import Link
 from flight.loop import Loop, Member
@@ -40,6 +42,7 @@ from flight.settings import SettingsError
 from flight.watch import Recent, Stop, Watch, link_figures
 
 FIRST_PRIORITY_SERVICE = 64
+PRIORITY_SERVICES = range(FIRST_PRIORITY_SERVICE, FIRST_PRIORITY_SERVICE + 4)
 PRODUCT_SERVICE = 2
 """Products come from it and nothing else does, so that their bundles can be named."""
 VERSION = importlib.metadata.version("farside")
@@ -77,11 +80,15 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
             None if config.payload is None else _craft(mission, config.payload, node, now, stack)
         )
         recent = Recent()
-        link = _link(node, store, ports=ports, config=config, craft=craft, recent=recent)
+        server = stack.enter_context(contextlib.closing(_local_server(config)))
+        gateway = Gateway(server, node)
+        link = _link(
+            node, store, ports=ports, config=config, craft=craft, gateway=gateway, recent=recent
+        )
         manager = os.environ.get("NOTIFY_SOCKET")
         watch = Watch(config.store.directory / "status.json", link, craft, recent, manager)
         _settle(config, craft, now)
-        members: list[Member] = [link] if craft is None else [craft, link]
+        members: list[Member] = [gateway, link] if craft is None else [craft, gateway, link]
         notify(manager, "READY=1")
         stop = Stop(craft, node, when_done=exit_when_done)
         now = Loop(clock, members).run(stop=stop, after_turn=watch.after_turn)
@@ -91,6 +98,13 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
         watch.write(now)
         link.close()
     return 0
+
+
+def _local_server(config: Config) -> LocalServer:
+    try:
+        return LocalServer(socket_path(config.store.directory))
+    except OSError as error:
+        raise SettingsError(f"store.directory: local socket: {error}; shorten the path") from error
 
 
 def _settle(config: Config, craft: Craft | None, now: Instant) -> None:
@@ -115,9 +129,10 @@ def _link(
     ports: list[Port],
     config: Config,
     craft: Craft | None,
+    gateway: Gateway,
     recent: Recent,
 ) -> Link:
-    """Return the link, with the node's word going to the craft, or to nobody on a relay."""
+    """Return the link, with the node's word going to the craft or to a process beside it."""
 
     def note(happening: Happening, now: Instant) -> None:
         recent.note(happening, now)
@@ -125,17 +140,29 @@ def _link(
             craft.note(happening, now)
 
     def deliver(delivery: Delivery, now: Instant) -> None:
-        if craft is not None:
-            craft.command(delivery.payload, now)
+        if craft is None or delivery.destination.service not in PRIORITY_SERVICES:
+            gateway.deliver(delivery)
+            return
+        craft.command(delivery.payload, now)
         node.release(delivery, now)
+
+    def stored(ticket: int, bundle: str) -> None:
+        gateway.stored(ticket, bundle)
+        if craft is not None:
+            craft.outbox.stored(ticket)
+
+    def refused(ticket: int, now: Instant) -> None:
+        gateway.stored(ticket, "")
+        if craft is not None:
+            craft.outbox.refused(ticket, now)
 
     return Link(
         node,
         store,
         ports,
         [link.peer_node for link in config.node.links],
-        stored=(lambda _: None) if craft is None else craft.outbox.stored,
-        refused=(lambda _, __: None) if craft is None else craft.outbox.refused,
+        stored=stored,
+        refused=refused,
         deliver=deliver,
         note=note,
     )

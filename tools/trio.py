@@ -18,6 +18,8 @@ from flight.relay.contacts import Contact, ContactPlan, Range
 
 LANDER, RELAY, GROUND = 10, 20, 30
 POLL_S = 0.2
+_SERVICES = "services = [64, 65, 66, 67, 70]\n"
+"""Those of the priorities, and one for a process of the test's own."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Trio:
 
 def _node(number: int, links: Sequence[tuple[int, str, str, str]]) -> str:
     """Return a node with (peer, wire, channel, LTP lines) a link."""
-    text = f'contact_plan = "plan.toml"\n[node]\nnode_number = {number}\n'
+    text = f'contact_plan = "plan.toml"\n[node]\nnode_number = {number}\n{_SERVICES}'
     for peer, _, _, ltp in links:
         text += f"[[node.links]]\npeer_node = {peer}\n{ltp}"
     for peer, wire, channel, _ in links:

@@ -1,6 +1,8 @@
 """The real processes, end to end: killed, restarted, disconnected, fed with bad input."""
 
+import base64
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flight.board.localsocket import call
 from flight.product.part import ProductKind
 from flight.product.values import Verdict
 from ground.archive import open_archive
@@ -151,6 +154,35 @@ def frame_is_home(trio: Trio, number: int) -> bool:
         )
 
 
+def test_a_users_process_sends_and_another_receives_and_an_operator_looks_in(tmp_path: Path):
+    with mission(tmp_path) as trio:
+        trio.start("lander")
+        sockets = {name: tmp_path / name / "store" / "socket" for name in ("lander", "relay")}
+        trio.wait_until(lambda: all(s.exists() for s in sockets.values()), timeout_s=LONG_S)
+        payload = base64.b64encode(b"from my own process").decode()
+        sent = call(sockets["lander"], {"do": "send", "to": "ipn:20.70", "payload": payload})
+        assert str(sent["stored"]).startswith("ipn:10.1/")
+        listing = command("flight", "bundle", "ls", str(tmp_path / "lander.toml"), "--json")
+        assert {row["state"] for row in json.loads(listing.stdout)} <= {"queued", "sending"}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as receiver:
+            receiver.settimeout(LONG_S)
+            receiver.connect(str(sockets["relay"]))
+            receiver.sendall(b'{"do": "receive", "service": 70}\n')
+            lines = receiver.makefile("rb")
+            bundle = json.loads(lines.readline())["bundle"]
+            assert base64.b64decode(bundle["payload"]) == b"from my own process"
+            assert bundle["id"] == sent["stored"]
+            receiver.sendall(b'{"do": "release", "number": %d}\n' % bundle["number"])
+            receiver.sendall(b'nonsense\n{"do": "release", "number": 99}\n')
+            assert "error" in json.loads(lines.readline())
+            assert "not yours" in json.loads(lines.readline())["error"]
+        status = command("flight", "link", "status", str(tmp_path / "relay.toml"))
+        assert status.returncode == 0
+        assert "link to node 10: open" in status.stdout
+    gone = command("flight", "link", "status", str(tmp_path / "relay.toml"))
+    assert (gone.returncode, "is the node running?" in gone.stderr) == (2, True)
+
+
 def command(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", *words], capture_output=True, text=True, timeout=60, check=False
@@ -178,8 +210,6 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one(tmp_path: Path):
 
 
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path):
-    import socket
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
