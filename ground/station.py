@@ -26,6 +26,7 @@ from flight.relay.node import (
     StoreTrouble,
 )
 from flight.relay.store import Store
+from flight.relay.store.values import Trouble
 from ground.archive import Archive
 from ground.raw import Arrival
 from ground.requests import Request, mark_sent, read_requests
@@ -39,6 +40,21 @@ REQUESTS_INTERVAL_NS = 500_000_000
 RETRY_NS = 5_000_000_000
 """After the disk refused, deliveries wait this long before it is tried again."""
 LONGEST_WAIT_NS = 1_000_000_000
+
+
+_TROUBLES = {
+    Trouble.ROWS_DAMAGED: "{} bundles were damaged and are gone; their senders may send again",
+    Trouble.ROWS_MISSING: "{} bundles are missing that should be here",
+    Trouble.COMMITS_LOST: "the database is {} commits older than it should be; check the disk",
+    Trouble.DATABASE_QUARANTINED: "the database was damaged and set aside; {} bundles were saved",
+    Trouble.HIGH_WATER_DAMAGED: "{} high-water marks were damaged",
+    Trouble.DISK_FULL: "the disk is full, the reserve is in use; make room",
+    Trouble.MEDIUM_FAILED: "THE DISK CANNOT BE WRITTEN: bundles are in memory only; make it"
+    " writable and start the station again",
+    Trouble.MEDIUM_RETRIED: "a write failed once and then went well; check the disk",
+    Trouble.LEDGER_MISMATCH: "ledger and bundles disagree; the database holds {} bundles",
+    Trouble.UNFINISHED: "the last commit was cut off; its {} bundles come again",
+}
 
 
 @dataclass(slots=True)
@@ -219,7 +235,7 @@ def _trouble(event: NodeEvent) -> list[str]:
     if isinstance(event, BundleRejected):
         return [f"a bundle from {event.bundle_id.source} was refused (reason {event.reason})"]
     if isinstance(event, StoreTrouble):
-        return [f"store: {event.trouble.name.lower()} ({event.count})"]
+        return [f"store: {_TROUBLES[event.trouble].format(event.count)}"]
     if isinstance(event, BlockRefused) and event.malformed:
         return ["a block held no sound bundle"]
     return []

@@ -8,12 +8,13 @@ from flight.product.status import Command, CommandKind
 from flight.relay.contactfile import read_ion_plan
 from flight.relay.endpoint import ipn
 from flight.relay.errors import WireError
-from flight.relay.node import Node
+from flight.relay.node import Node, StoreTrouble
 from flight.relay.settings import LinkSettings, LtpSettings, NodeSettings, StoreSettings
 from flight.relay.store import open_ram_store, open_store
+from flight.relay.store.values import Trouble
 from ground.archive import open_archive
 from ground.requests import queue_request, read_requests
-from ground.station import Station
+from ground.station import Station, _trouble
 from ground.udp import UdpSocket
 from tools.sim.downlink import GROUND_NODE, NODE, START_MS, downlink
 
@@ -41,7 +42,7 @@ class Bench:
 
     def __init__(self, tmp_path, stack):
         self.clock = SteppedClock()
-        settings = StoreSettings(tmp_path / "store", reserve_bytes=0, quota_bytes=8 << 20)
+        settings = StoreSettings(tmp_path / "store")
         self.store = stack.enter_context(contextlib.closing(open_store(settings)))
         self.board = node_of(NODE, GROUND_NODE, open_ram_store(settings), self.clock)
         self.station_node = node_of(GROUND_NODE, NODE, self.store, self.clock)
@@ -194,3 +195,10 @@ def test_the_archive_holds_payloads_that_are_no_products_as_refused(bench):
 def test_a_malformed_datagram_is_the_nodes_word_for_it(bench):
     with pytest.raises(WireError):
         bench.station_node.receive(0, b"\xff" * 20, bench.clock.now())
+
+
+def test_every_trouble_of_the_store_has_words():
+    for trouble in Trouble:
+        (words,) = _trouble(StoreTrouble(trouble, 3))
+        assert words.startswith("store: ")
+        assert "{" not in words
