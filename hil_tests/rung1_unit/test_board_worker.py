@@ -119,6 +119,13 @@ def test_a_job_that_does_not_fit_the_shared_memory_is_no_answer() -> None:
         assert "raise shared_mib" in answer_of(supervisor, job).detail
 
 
+def test_a_job_that_would_eat_the_boards_memory_fails_in_the_worker() -> None:
+    with supervised(WorkerSettings(memory_limit_mib=256)) as supervisor:
+        answer = answer_of(supervisor, EncodeJob(CodecId.RAW, np.zeros(60 << 20, np.uint8)))
+        assert answer.no_answer is NoAnswer.WORKER_DIED
+        assert "MemoryError" in answer.detail
+
+
 def test_an_input_of_another_shape_is_no_answer() -> None:
     with supervised() as supervisor:
         answer = answer_of(supervisor, InferJob("tiny", np.zeros((4, 1, 15, 1), np.int8)))
