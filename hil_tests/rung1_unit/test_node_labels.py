@@ -63,6 +63,6 @@ def test_a_label_keeps_the_wish_for_reports_where_one_can_be_sent(report_to: End
     )
     label = read_label(label_of(bundle, is_ours=False))
     if report_to == NONE:
-        assert label.flags == BundleFlag.STATUS_TIME
+        assert label.flags == 0
     else:
         assert (label.report_to, label.flags) == (report_to, flags)

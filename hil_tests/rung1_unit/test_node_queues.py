@@ -1,6 +1,7 @@
 """Who is next, and who has run out of time."""
 
 from flight.instant import Instant
+from flight.relay.bundle import BundleId
 from flight.relay.endpoint import ipn
 from flight.relay.node.labels import Label
 from flight.relay.node.queues import Held, Queues, Stage, is_past
@@ -13,7 +14,13 @@ def held(
     number: int, *, priority: int = 1, node: int = 3, expires: int = 0, left: int = 99
 ) -> Held:
     entry = Entry(number, Kind.BUNDLE, False, priority, b"", b"", 1, expires, left)
-    return Held(entry, Label(ipn(node, 1), ipn(node, 1), 0, True), NOW, Stage.QUEUED)
+    return Held(
+        entry,
+        BundleId(ipn(1, 1), 1, number),
+        Label(ipn(node, 1), ipn(node, 1), 0, True),
+        NOW,
+        Stage.QUEUED,
+    )
 
 
 def filled(*bundles: Held) -> Queues:

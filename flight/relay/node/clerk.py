@@ -11,15 +11,8 @@ from flight.relay.node.labels import Label, priority_of
 from flight.relay.node.maker import Maker
 from flight.relay.node.tombstone import encode_tombstone, tombstone_of
 from flight.relay.settings import NodeSettings
-from flight.relay.status import Status, StatusReport
+from flight.relay.status import REPORT_FLAG, Status, StatusReport
 from flight.relay.store.values import Entry, Reason
-
-_WANTED_BY = {
-    Status.RECEIVED: BundleFlag.REPORT_RECEPTION,
-    Status.FORWARDED: BundleFlag.REPORT_FORWARDING,
-    Status.DELIVERED: BundleFlag.REPORT_DELIVERY,
-    Status.DELETED: BundleFlag.REPORT_DELETION,
-}
 
 _AS_REPORTED = {
     Reason.EXPIRED: BundleReason.LIFETIME_EXPIRED,
@@ -54,7 +47,7 @@ class Clerk:
         reason: BundleReason = BundleReason.NONE,
     ) -> None:
         """Write a status report if the bundle's flags ask for it (RFC 9171 section 5.1)."""
-        if not flags & _WANTED_BY[status] or report_to.is_null:
+        if not flags & REPORT_FLAG[status] or report_to.is_null:
             return
         time_ms = now.dtn_ms if flags & BundleFlag.STATUS_TIME else None
         report = StatusReport(subject, ((status, time_ms),), reason)
@@ -99,8 +92,8 @@ class Clerk:
         The bundle takes the place of the store's own record in one transaction.
         """
         for sequence in list(self._tombstones):
-            data = self.keeper.data(sequence)
-            if data is None:
+            data = self.keeper.get(sequence)
+            if not isinstance(data, bytes):
                 continue
             bundle = self.maker.make(
                 encode_tombstone(tombstone_of(data)),

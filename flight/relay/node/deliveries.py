@@ -47,15 +47,16 @@ class Deliveries:
             if held is None or is_past(held, now):
                 heappop(self._ready)  # gone, or about to be buried as expired
                 continue
-            data = self.desk.keeper.data(sequence)
-            if data is None:
+            kept = self.desk.keeper.get(sequence)
+            if kept is None:
                 for _, other in self._ready[: self.desk.settings.fetch_limit // 2]:
                     self.desk.keeper.want(other)
                 break
             heappop(self._ready)
             self.desk.keeper.let_go(sequence)
             self.outstanding.add(sequence)
-            whole = self._whole(held, read_bundle(data), now)
+            bundle = read_bundle(kept) if isinstance(kept, bytes) else kept
+            whole = self._whole(held, bundle, now)
             if whole is not None:
                 taken.append(whole)
         return taken

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from flight.instant import Instant
 from flight.relay.node.clerk import Clerk
 from flight.relay.node.keeper import Keeper
-from flight.relay.node.labels import read_identity
 from flight.relay.node.queues import Held, Queues
 from flight.relay.node.tally import Tally
 from flight.relay.node.values import NodeEvent
@@ -29,7 +28,7 @@ class Desk:
         """Write a status report if the bundle asks for it."""
         if held.label.flags:
             self.clerk.report(
-                read_identity(held.entry.identity),
+                held.bundle_id,
                 status,
                 flags=held.label.flags,
                 report_to=held.label.report_to,

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from flight.instant import Instant
 from flight.relay.bundle import Bundle, remaining_ms
@@ -26,6 +27,10 @@ class Wish:
     """Whether its sequence number comes from the node's own count."""
 
 
+Kept: TypeAlias = bytes | Bundle
+"""A bundle at hand: as its bytes, or read already."""
+
+
 class Keeper:
     """Submits operations and remembers the wish behind each; holds a bounded cache of bytes."""
 
@@ -34,11 +39,12 @@ class Keeper:
         self.store = store
         self._cache_bytes = cache_bytes
         self._fetch_limit = fetch_limit
-        self._cache: dict[int, bytes] = {}
+        self._cache: dict[int, Kept] = {}
         self._cached = 0
         self._wishes: dict[int, Wish] = {}
         self._fetching: set[int] = set()
         self._owed: deque[Delete] = deque()
+        self._finished: list[int] = []
 
     def put(self, wish: Wish, *, priority: int, now: Instant, clears: tuple[int, ...] = ()) -> bool:
         """Ask for a bundle to be kept; False: too much is waiting already."""
@@ -65,22 +71,24 @@ class Keeper:
         return True
 
     def delete(self, sequences: tuple[int, ...], reason: Reason) -> None:
-        """Let bundles go, now or as soon as the store's queue has room."""
+        """Let bundles go at the next flush, or as soon as the store's queue has room."""
         for sequence in sequences:
             self._forget(sequence)
-        self._owed.append(Delete(sequences, reason))
-        self._pay()
+        if reason == Reason.DONE:
+            self._finished += sequences
+        else:
+            self._owed.append(Delete(sequences, reason))
 
     def scrub(self, count: int) -> None:
         """Let the store check some entries, unless it is busy."""
         self.store.submit(Scrub(count))
 
-    def data(self, sequence: int) -> bytes | None:
-        """Return a bundle's bytes if they are at hand; otherwise ask for them."""
-        data = self._cache.get(sequence)
-        if data is None:
+    def get(self, sequence: int) -> Kept | None:
+        """Return a bundle if it is at hand, read or unread; otherwise ask for it."""
+        kept = self._cache.get(sequence)
+        if kept is None:
             self.want(sequence)
-        return data
+        return kept
 
     def want(self, sequence: int) -> None:
         """Ask for a bundle's bytes, unless they are here, on their way, or too many are."""
@@ -106,19 +114,31 @@ class Keeper:
                 self.hold(result.sequence, result.data, asked=True)
             elif isinstance(result, Missing):
                 self._fetching.discard(result.sequence)
-        self._pay()
         return results
 
-    def hold(self, sequence: int, data: bytes, *, asked: bool = False) -> None:
-        """Keep bytes at hand if there is room; what was asked for always finds room."""
-        if asked or self._cached + len(data) <= self._cache_bytes:
+    def hold(self, sequence: int, kept: Kept, *, asked: bool = False) -> None:
+        """Keep a bundle at hand if there is room; what was asked for always finds room."""
+        if asked or self._cached + _size(kept) <= self._cache_bytes:
             self._forget(sequence)
-            self._cache[sequence] = data
-            self._cached += len(data)
+            self._cache[sequence] = kept
+            self._cached += _size(kept)
+
+    def flush(self) -> None:
+        """Send off what is to be deleted: one operation for all that has gone meanwhile."""
+        if self._finished:
+            self._owed.append(Delete(tuple(self._finished), Reason.DONE))
+            self._finished.clear()
+        self._pay()
 
     def _forget(self, sequence: int) -> None:
-        self._cached -= len(self._cache.pop(sequence, b""))
+        kept = self._cache.pop(sequence, None)
+        if kept is not None:
+            self._cached -= _size(kept)
 
     def _pay(self) -> None:
         while self._owed and self.store.submit(self._owed[0]) is not None:
             self._owed.popleft()
+
+
+def _size(kept: Kept) -> int:
+    return len(kept) if isinstance(kept, bytes) else len(kept.payload)

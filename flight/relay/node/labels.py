@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flight.relay.bundle import BlockType, Bundle, BundleFlag, BundleId
 from flight.relay.cbor import encode_uint, read_uint
-from flight.relay.endpoint import EndpointId, Scheme, encode_endpoint, read_endpoint
+from flight.relay.endpoint import NONE, EndpointId, Scheme, encode_endpoint, read_endpoint
 
 FIRST_PRIORITY_SERVICE = 64
 """Services 64 to 67 of a destination mean priority 0 to 3, so that no private block is needed."""
@@ -23,7 +23,7 @@ class Label:
     destination: EndpointId
     report_to: EndpointId
     flags: int
-    """BundleFlag bits."""
+    """BundleFlag bits of the reports that are wanted, and whether with their time."""
     is_plain: bool
     """Made here, with no block that changes with time: it leaves as it is."""
 
@@ -35,17 +35,23 @@ def priority_of(destination: EndpointId) -> int:
     return priority if is_marked else DEFAULT_PRIORITY
 
 
-def label_of(bundle: Bundle, *, is_ours: bool) -> bytes:
-    """Return a bundle's label for the store."""
+def label_from(bundle: Bundle, *, is_ours: bool) -> Label:
+    """Return a bundle's label."""
     primary = bundle.primary
-    plain = is_ours and bundle.block(BlockType.BUNDLE_AGE) is None
-    reports = bundle.reports_wanted
-    flags = primary.flags & (BundleFlag.IS_FRAGMENT | BundleFlag.ADMINISTRATIVE)
-    bits = reports | flags | primary.flags & BundleFlag.STATUS_TIME | (_PLAIN if plain else 0)
+    wanted = bundle.reports_wanted
+    flags = wanted | primary.flags & BundleFlag.STATUS_TIME if wanted else 0
+    report_to = primary.report_to if wanted else NONE
+    is_plain = is_ours and bundle.block(BlockType.BUNDLE_AGE) is None
+    return Label(primary.destination, report_to, flags, is_plain)
+
+
+def label_of(bundle: Bundle, *, is_ours: bool) -> bytes:
+    """Return a bundle's label as bytes for the store."""
+    label = label_from(bundle, is_ours=is_ours)
     return (
-        encode_uint(bits)
-        + encode_endpoint(primary.destination)
-        + (encode_endpoint(primary.report_to) if reports else b"")
+        encode_uint(label.flags | (_PLAIN if label.is_plain else 0))
+        + encode_endpoint(label.destination)
+        + encode_endpoint(label.report_to)
     )
 
 
@@ -53,7 +59,7 @@ def read_label(label: bytes) -> Label:
     """Return what label_of wrote; the store's CRC has vouched for it."""
     bits, at = read_uint(label, 0)
     destination, at = read_endpoint(label, at)
-    report_to = read_endpoint(label, at)[0] if at < len(label) else destination
+    report_to, _ = read_endpoint(label, at)
     return Label(destination, report_to, bits & ~_PLAIN, bool(bits & _PLAIN))
 
 

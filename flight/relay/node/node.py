@@ -41,7 +41,7 @@ from flight.relay.routing import Router
 from flight.relay.settings import NodeSettings
 from flight.relay.status import Status, read_status_report
 from flight.relay.store import Store
-from flight.relay.store.values import Kind, Reason
+from flight.relay.store.values import Reason
 
 _NS_PER_S = 1_000_000_000
 
@@ -83,10 +83,7 @@ class Node:
         self._deliveries = Deliveries(self._desk, self._security)
         self._outcomes = Outcomes(self._desk, self._inbound, self._deliveries)
         for entry in store.load():
-            if entry.kind == Kind.TOMBSTONE:
-                self._desk.clerk.bury(entry)
-            else:
-                self._outcomes.take_up(entry, now, now)
+            self._outcomes.take_up(entry, now)
         self.replace_plan(plan, now)
 
     def send(
@@ -271,6 +268,7 @@ class Node:
         for link in range(len(self._spans)):
             self._outbound.pump(link, now)
             self._serve(link, now)
+        self._desk.keeper.flush()
 
     def _hand_out(self, whole: Whole, now: Instant) -> None:
         primary = whole.bundle.primary

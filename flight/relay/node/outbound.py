@@ -7,7 +7,7 @@ from flight.relay.bundle import Reason as BundleReason
 from flight.relay.bundle import encode_bundle, forwarded_bundle, read_bundle
 from flight.relay.endpoint import ipn
 from flight.relay.node.desk import Desk
-from flight.relay.node.labels import read_identity
+from flight.relay.node.keeper import Kept
 from flight.relay.node.queues import Held, Stage, is_past
 from flight.relay.node.span import Span
 from flight.relay.node.values import Forwarded
@@ -49,12 +49,12 @@ class Outbound:
         while (held := self.desk.queues.first(nodes)) is not None:
             if not span.engine.has_room(held.entry.priority):
                 return
-            data = self.desk.keeper.data(held.entry.sequence)
-            if data is None:
+            kept = self.desk.keeper.get(held.entry.sequence)
+            if kept is None:
                 for sequence in self.desk.queues.ahead(nodes, self.desk.settings.fetch_limit // 2):
                     self.desk.keeper.want(sequence)
                 return
-            self._send(span, held, data, now)
+            self._send(span, held, kept, now)
 
     def delivered(self, link: int, key: int, now: Instant) -> None:
         """Let go of the bundles of a block that the peer has accepted."""
@@ -64,7 +64,7 @@ class Outbound:
             for held in gone:
                 self.desk.report(held, Status.FORWARDED, now)
             self.desk.tally.forwarded += len(gone)
-            ids = tuple(read_identity(held.entry.identity) for held in gone)
+            ids = tuple(held.bundle_id for held in gone)
             self.desk.events.append(Forwarded(link, ids))
             self.desk.finish(tuple(held.entry.sequence for held in gone))
 
@@ -92,8 +92,8 @@ class Outbound:
             if sequence is None or sequence in sequences:
                 span.engine.cancel_block(key, now)
 
-    def _send(self, span: Span, held: Held, data: bytes, now: Instant) -> None:
-        leaving = self._leaving(span, held, data, now)
+    def _send(self, span: Span, held: Held, kept: Kept, now: Instant) -> None:
+        leaving = self._leaving(span, held, kept, now)
         if leaving is None:
             return
         sequences = [held.entry.sequence]
@@ -106,8 +106,8 @@ class Outbound:
                 break
             if len(block) + other.entry.length > span.settings.ltp.aggregate_bytes:
                 break
-            more = self.desk.keeper.data(other.entry.sequence)
-            more = None if more is None else self._leaving(span, other, more, now)
+            kept_too = self.desk.keeper.get(other.entry.sequence)
+            more = None if kept_too is None else self._leaving(span, other, kept_too, now)
             if more is None:
                 break
             other.stage = Stage.SENDING
@@ -120,17 +120,17 @@ class Outbound:
         if not span.engine.send_block(block, key=self._key, priority=held.entry.priority, now=now):
             raise AssertionError("the engine had room a moment ago")
 
-    def _leaving(self, span: Span, held: Held, data: bytes, now: Instant) -> bytes | None:
+    def _leaving(self, span: Span, held: Held, kept: Kept, now: Instant) -> bytes | None:
         """Return a bundle as it leaves, or None after giving it up."""
         if is_past(held, now):
             self._give_up(held, Reason.EXPIRED)
             return None
-        if held.label.is_plain:
-            return data
+        if held.label.is_plain and isinstance(kept, bytes):
+            return kept
         is_ours = not held.entry.received
         names_us = span.settings.names_previous_node and not is_ours
         leaving = forwarded_bundle(
-            read_bundle(data),
+            read_bundle(kept) if isinstance(kept, bytes) else kept,
             node=ipn(self.desk.settings.node_number, 0) if names_us else None,
             resident_ms=(now.mono_ns - held.since.mono_ns) // 1_000_000,
         )

@@ -6,12 +6,12 @@ from flight.instant import Instant
 from flight.relay.node.deliveries import Deliveries
 from flight.relay.node.desk import Desk
 from flight.relay.node.inbound import Inbound
-from flight.relay.node.labels import read_identity, read_label
+from flight.relay.node.labels import label_from, read_identity, read_label
 from flight.relay.node.queues import Held, Stage
 from flight.relay.node.values import Buried, SendRefused, Stored, StoreTrouble
 from flight.relay.status import Status
 from flight.relay.store import values as stored
-from flight.relay.store.values import Entry
+from flight.relay.store.values import Entry, Kind
 
 
 @dataclass(slots=True)
@@ -44,8 +44,11 @@ class Outcomes:
             # Made again under its name after a restart, and here already.
             self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
             return
-        held = self.take_up(result.entry, wish.since, now)
-        self.desk.keeper.hold(result.entry.sequence, wish.data)
+        bundle = wish.bundle
+        label = label_from(bundle, is_ours=not wish.block)
+        held = Held(result.entry, bundle.id, label, wish.since, Stage.QUEUED)
+        self._line_up(held, now)
+        self.desk.keeper.hold(result.entry.sequence, wish.data if label.is_plain else bundle)
         if wish.ticket:
             self.desk.tally.sent += 1
             self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
@@ -74,7 +77,7 @@ class Outcomes:
         for sequence in result.sequences:
             held = self.desk.queues.held.get(sequence)
             if held is not None:
-                ids.append(read_identity(held.entry.identity))
+                ids.append(held.bundle_id)
                 self.desk.clerk.report_burial(ids[-1], result.reason, label=held.label, now=now)
                 self.desk.forget(sequence)
         self.desk.tally.buried += len(result.sequences)
@@ -82,12 +85,18 @@ class Outcomes:
         if result.tombstone is not None:
             self.desk.clerk.bury(result.tombstone)
 
-    def take_up(self, entry: Entry, since: Instant, now: Instant) -> Held:
-        """Line up a bundle that the store holds, for its link or for its service here."""
-        label = read_label(entry.label)
-        is_here = self.inbound.is_for_here(label.destination)
-        held = Held(entry, label, since, Stage.FOR_HERE if is_here else Stage.QUEUED)
+    def take_up(self, entry: Entry, now: Instant) -> None:
+        """Take over what the store held at start, a bundle or a tombstone."""
+        if entry.kind == Kind.TOMBSTONE:
+            self.desk.clerk.bury(entry)
+            return
+        name, label = read_identity(entry.identity), read_label(entry.label)
+        self._line_up(Held(entry, name, label, now, Stage.QUEUED), now)
+
+    def _line_up(self, held: Held, now: Instant) -> None:
+        """Let a bundle wait for its link, or for its service here."""
+        is_here = self.inbound.is_for_here(held.label.destination)
+        held.stage = Stage.FOR_HERE if is_here else Stage.QUEUED
         self.desk.queues.add(held, now)
         if is_here:
             self.deliveries.add(held)
-        return held

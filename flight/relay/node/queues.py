@@ -8,6 +8,7 @@ from enum import Enum
 from heapq import heappop, heappush
 
 from flight.instant import Instant
+from flight.relay.bundle import BundleId
 from flight.relay.node.labels import Label
 from flight.relay.store.values import Entry
 
@@ -34,6 +35,7 @@ class Held:
     """One bundle in the store, as the node sees it."""
 
     entry: Entry
+    bundle_id: BundleId
     label: Label
     since: Instant
     """When it came, or was found again at start."""
