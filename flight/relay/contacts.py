@@ -26,11 +26,6 @@ class Contact(NamedTuple):
     confidence: float = 1.0
     """How likely it is, 0 to 1; carried for peers, not used here."""
 
-    @property
-    def volume_bytes(self) -> int:
-        """What fits between start and end."""
-        return (self.end_ms - self.start_ms) * self.rate_bytes_s // 1000
-
 
 class Range(NamedTuple):
     """How long light takes from one node to another in an interval."""

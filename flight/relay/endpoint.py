@@ -68,11 +68,6 @@ class EndpointId:
         """Nobody: dtn:none, and every ipn id of node 0 (RFC 9758 section 3.4.1)."""
         return not self.node and not self.name
 
-    @property
-    def is_singleton(self) -> bool:
-        """At most one node is registered there (RFC 9171 sections 3.1, 4.2.5.1.1)."""
-        return not self.name[2:].partition("/")[2].startswith("~")
-
     def __str__(self) -> str:
         """Return the URI (RFC 9171 section 4.2.5.1, RFC 9758 section 4)."""
         if self.scheme == Scheme.DTN:

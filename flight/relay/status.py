@@ -6,8 +6,7 @@ record := [1, [[asserted, time?] * 4, reason, source, [time, sequence], (offset,
 from dataclasses import dataclass
 from enum import IntEnum
 
-from flight.instant import Instant
-from flight.relay.bundle import Bundle, BundleFlag, BundleId, Reason, make_bundle
+from flight.relay.bundle import BundleFlag, BundleId, Reason
 from flight.relay.cbor import (
     FALSE,
     TRUE,
@@ -18,7 +17,7 @@ from flight.relay.cbor import (
     read_uint,
     skip_item,
 )
-from flight.relay.endpoint import EndpointId, encode_endpoint, read_endpoint
+from flight.relay.endpoint import encode_endpoint, read_endpoint
 from flight.relay.errors import WireError
 
 RECORD_TYPE = 1
@@ -34,12 +33,13 @@ class Status(IntEnum):
     DELETED = 3
 
 
-_WANTED_BY = {
+REPORT_FLAG = {
     Status.RECEIVED: BundleFlag.REPORT_RECEPTION,
     Status.FORWARDED: BundleFlag.REPORT_FORWARDING,
     Status.DELIVERED: BundleFlag.REPORT_DELIVERY,
     Status.DELETED: BundleFlag.REPORT_DELETION,
 }
+"""Which of Bundle.reports_wanted asks for each report (RFC 9171 section 4.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +51,6 @@ class StatusReport:
     """Each with its DTN time in milliseconds, or None where no time was asked for."""
     reason: int = Reason.NONE
     """A Reason, or a number that this node does not know."""
-
-
-def is_report_wanted(bundle: Bundle, status: Status) -> bool:
-    """Say whether the bundle asks for this report (RFC 9171 section 5.1)."""
-    return bool(bundle.reports_wanted & _WANTED_BY[status])
-
-
-def report_on(bundle: Bundle, status: Status, reason: Reason, now: Instant) -> StatusReport:
-    """Return the report that a bundle's fate calls for; ask is_report_wanted first."""
-    timed = bundle.primary.flags & BundleFlag.STATUS_TIME
-    return StatusReport(bundle.id, ((status, now.dtn_ms if timed else None),), reason)
-
-
-def make_report_bundle(
-    report: StatusReport,
-    subject: Bundle,
-    *,
-    node: EndpointId,
-    sequence: int,
-    lifetime_ms: int,
-    now: Instant,
-) -> Bundle:
-    """Return the bundle that carries a report to the subject's report-to endpoint (section 6.2)."""
-    return make_bundle(
-        encode_status_report(report),
-        source=node,
-        destination=subject.primary.report_to,
-        created_ms=now.dtn_ms,
-        sequence=sequence,
-        lifetime_ms=lifetime_ms,
-        flags=BundleFlag.ADMINISTRATIVE,
-        age_ms=None if now.dtn_ms else 0,
-    )
 
 
 def encode_status_report(report: StatusReport) -> bytes:

@@ -139,10 +139,6 @@ def test_a_range_counts_for_both_directions_unless_the_other_has_its_own() -> No
     assert one.one_way_ms(2, 1, Instant(0, 0)) == 1_350
 
 
-def test_a_contact_holds_its_rate_times_its_length() -> None:
-    assert PLAN.contacts[0].volume_bytes == 75_000_000
-
-
 def test_a_changed_plan_is_another_value() -> None:
     gone = PLAN.changed(remove=[PLAN.contacts[0]])
     assert gone.contacts == PLAN.contacts[1:]

@@ -47,13 +47,6 @@ def test_node_zero_is_nobody(uri: str) -> None:
     assert not parse_endpoint("ipn:1.0").is_null
 
 
-def test_a_tilde_names_a_group() -> None:
-    assert not parse_endpoint("dtn://all/~news").is_singleton
-    assert parse_endpoint("dtn://node/~news~").node == 0
-    assert parse_endpoint("dtn://node/news").is_singleton
-    assert parse_endpoint("ipn:1.1").is_singleton
-
-
 def test_an_exclamation_mark_is_this_node() -> None:
     assert parse_endpoint("ipn:!.1").node == LOCAL_NODE
 

@@ -22,7 +22,7 @@ from flight.relay.bundle import (
 )
 from flight.relay.bundle.asb import read_security_block
 from flight.relay.endpoint import ipn
-from flight.relay.status import Status, make_report_bundle, report_on
+from flight.relay.status import Status, StatusReport, encode_status_report
 from hil_tests.rung2_property.bundles import bundles
 from hil_tests.tshark import Tree, complaints, dissect, values
 
@@ -140,9 +140,16 @@ def test_tshark_sees_every_value_of_a_status_report(tmp_path: Path) -> None:
         lifetime_ms=1000,
         flags=BundleFlag.REPORT_DELETION | BundleFlag.STATUS_TIME,
     )
-    report = report_on(subject, Status.DELETED, Reason.LIFETIME_EXPIRED, NOW)
-    bundle = make_report_bundle(
-        report, subject, node=ipn(3, 0), sequence=1, lifetime_ms=1000, now=NOW
+    asserted = ((Status.DELETED, NOW.dtn_ms),)
+    report = StatusReport(subject.id, asserted, Reason.LIFETIME_EXPIRED)
+    bundle = make_bundle(
+        encode_status_report(report),
+        source=ipn(3, 0),
+        destination=ipn(1, 2),
+        created_ms=NOW.dtn_ms,
+        sequence=1,
+        lifetime_ms=1000,
+        flags=BundleFlag.ADMINISTRATIVE,
     )
     (tree,) = dissected([bundle], tmp_path)
     assert complaints(tree) == []

@@ -17,7 +17,6 @@ from flight.product.part import Header, Part, ProductId, ProductKind, decode_par
 from flight.relay.bpsec import Demand, SecurityPolicy, SecurityRule, accept_bundle, protect_bundle
 from flight.relay.bundle import (
     Bundle,
-    BundleFlag,
     CanonicalBlock,
     Reason,
     Reassembler,
@@ -54,9 +53,9 @@ from flight.relay.ltp.segment import (
 from flight.relay.slip import PacketReader, encode_packet
 from flight.relay.status import (
     Status,
+    StatusReport,
     encode_status_report,
     read_status_report,
-    report_on,
 )
 from flight.relay.uartframe import FrameReader, encode_frame
 
@@ -141,7 +140,7 @@ def _take_bundle(data: bytes) -> None:
     for made in (onward, outcome):
         if not isinstance(made, Reason):
             read_bundle(encode_bundle(made), strict=False)
-    report_on(bundle, Status.DELETED, Reason.NONE, NOW)
+    encode_status_report(StatusReport(bundle.id, ((Status.DELETED, None),)))
     str(bundle.id)
 
 
@@ -173,10 +172,10 @@ def _security_blocks() -> tuple[bytes, ...]:
 
 
 def _status_reports() -> tuple[bytes, ...]:
-    bundle = _some_bundle(flags=BundleFlag.STATUS_TIME)
+    bundle = _some_bundle()
     part = fragment_bundle(bundle, payload_bytes=3)[1]
     return tuple(
-        encode_status_report(report_on(subject, status, Reason.NONE, NOW))
+        encode_status_report(StatusReport(subject.id, ((status, NOW.dtn_ms),)))
         for subject in (bundle, part)
         for status in Status
     )

@@ -10,7 +10,6 @@ from flight.relay.bundle.forward import (
     Admission,
     admit_bundle,
     forwarded_bundle,
-    is_expired,
     remaining_ms,
 )
 from flight.relay.bundle.fragment import Reassembler, fragment_bundle
@@ -45,7 +44,6 @@ __all__ = [
     "forwarded_bundle",
     "fragment_bundle",
     "hop_count",
-    "is_expired",
     "make_bundle",
     "previous_node",
     "read_bundle",

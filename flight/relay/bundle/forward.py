@@ -112,11 +112,6 @@ def remaining_ms(bundle: Bundle, *, resident_ms: int, now: Instant) -> int:
     return lifetime_ms - max(age_ms, 0)
 
 
-def is_expired(bundle: Bundle, *, resident_ms: int, now: Instant) -> bool:
-    """Say whether the bundle's lifetime is over (RFC 9171 section 5.5)."""
-    return remaining_ms(bundle, resident_ms=resident_ms, now=now) <= 0
-
-
 def security_targets(bundle: Bundle, *block_types: BlockType) -> frozenset[int]:
     """Return the numbers of the blocks that readable BIBs or BCBs cover (RFC 9172 section 3.6)."""
     targets: set[int] = set()
