@@ -42,7 +42,9 @@ def squared_distance(closed: Mask) -> Integers:
     above = np.maximum.accumulate(np.where(walled, index, -size), axis=0)
     below = np.minimum.accumulate(np.where(walled, index, 2 * size)[::-1], axis=0)[::-1]
     column = np.minimum(index - above, below - index)[1:-1]
-    offset = np.arange(size)
-    apart = (offset[1:-1, None] - offset[None, :]) ** 2
-    distance: Integers = (column[:, None, :] ** 2 + apart[None]).min(axis=2)
+    squares = column * column
+    across = np.arange(1, size - 1)
+    distance: Integers = (across * across)[None, :] + squares[:, :1]
+    for wall in range(1, size):
+        np.minimum(distance, (across - wall) ** 2 + squares[:, wall : wall + 1], out=distance)
     return distance

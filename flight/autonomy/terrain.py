@@ -217,8 +217,8 @@ def choose_site(
     candidates &= sums <= most * (2 * reach + 1) ** 2
     if not candidates.any():
         return None
-    order = np.lexsort((-clearance.reshape(-1), np.where(candidates, sums, 1 << 40).reshape(-1)))
-    row, column = divmod(int(order[0]), CELLS)
+    smoothest = candidates & (sums == sums[candidates].min())
+    row, column = divmod(int(np.where(smoothest, clearance, -1).argmax()), CELLS)
     return row, column
 
 

@@ -1,6 +1,7 @@
 """Int8 files written without a converter compute what the integer oracle computes."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from models.int8.graph import (
     same_padding,
 )
 from models.int8.oracle import quantised_multiplier, run
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture
@@ -94,6 +97,15 @@ def test_the_fast_kernels_stay_within_two_steps(write: Callable[[Graph], bytes])
 def test_the_same_graph_gives_the_same_bytes(write: Callable[[Graph], bytes]) -> None:
     graphs = [every_step(np.random.default_rng(3)) for _ in range(2)]
     assert write(graphs[0]) == write(graphs[1])
+
+
+def test_the_oracle_computes_the_committed_model_bit_for_bit() -> None:
+    reader = pytest.importorskip("models.int8.reader", reason="needs the extra [train]")
+    model = (MODELS / "terrain" / "model.tflite").read_bytes()
+    frame = np.random.default_rng(4).integers(-128, 128, (1, 128, 128, 1)).astype(np.int8)
+    (expected,) = run(reader.read(model), frame)
+    (got,) = load(model, "reference").invoke(frame)
+    assert np.array_equal(got, expected)
 
 
 def test_same_padding_puts_the_odd_zero_after() -> None:

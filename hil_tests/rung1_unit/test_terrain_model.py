@@ -13,6 +13,7 @@ from flight.board.runtime import load
 from flight.product.values import Kind
 from models.terrain import data, evaluate
 from models.terrain.scoring import Tally, auc, hazard_threshold, safe_area, site_threshold, tally
+from models.terrain.sites import distances
 from tools.sim.terrain import FIRST, make_scene
 
 FOLDER = Path(evaluate.__file__).parent
@@ -49,7 +50,7 @@ def test_the_calibrated_thresholds_find_sites_and_no_hazard_on_a_few_scenes() ->
 def test_the_model_sees_more_than_the_classical_detectors() -> None:
     scenes = data.draw(FIRST, seed=98, count=8)
     metrics = {
-        judged.scorer.name: evaluate.on_scenes(judged, scenes)
+        judged.scorer.name: evaluate.on_scenes(judged, scenes, distances(scenes.hazard))
         for judged in evaluate.candidates(FOLDER)
     }
     model = metrics.pop("int8")["hazard_auc"][0]

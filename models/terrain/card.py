@@ -1,15 +1,25 @@
-"""The terrain model's card: thresholds from the calibration split, then every measured figure."""
+"""The terrain model's card: thresholds from the calibration split, then every measured figure.
+
+    python -m models.terrain.card
+
+calibrates and measures the model that is there once more, without training it.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.int8 import card
-from models.int8.graph import Graph
+from models.int8.reader import read
 from models.terrain import data, evaluate, scorers, sites
 
 CALIBRATION_SCENES = 1000
 TEST_SCENES = 300
 THRESHOLDS = ("hazard_threshold", "shadow_threshold", "site_threshold")
+
+Worlds = list[tuple[data.Scenes, NDArray[np.int64]]]
 
 ABOUT = {
     "purpose": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
@@ -33,14 +43,21 @@ KNOWN_FAILURES = (
 )
 
 
-def describe(folder: Path, graph: Graph, *, frames: int) -> None:
+def main() -> None:
+    """Describe the committed model again."""
+    folder = Path(__file__).parent
+    describe(folder, frames=card.read(folder)["about"]["training_frames"])
+
+
+def describe(folder: Path, *, frames: int) -> None:
     """Calibrate the model in a folder, measure it, and write its card."""
     model = (folder / "model.tflite").read_bytes()
+    graph = read(model)
     facts = card.facts(
         graph, model, name="terrain", version=1, task="terrain", output_names=["hazard_shadow"]
     )
     known = {**facts, "about": {**ABOUT, **_training(frames)}}
-    worlds = data.calibration(CALIBRATION_SCENES)
+    worlds = [(s, sites.distances(s.hazard)) for s in data.calibration(CALIBRATION_SCENES)]
     known["policy"] = _thresholds(scorers.model(folder), worlds)
     twin = scorers.twin(
         folder,
@@ -65,7 +82,8 @@ def describe(folder: Path, graph: Graph, *, frames: int) -> None:
 
 def _training(frames: int) -> dict[str, object]:
     return {
-        "training_data": f"{frames} frames of the first generator of tools/sim/terrain.py, seed "
+        "training_frames": frames,
+        "training_data": "Frames of the first generator of tools/sim/terrain.py, seed "
         f"{data.TRAINING_SEED}",
         "calibration": f"{CALIBRATION_SCENES} scenes of the same world under any sun, seed "
         f"{data.CALIBRATION_SEED}, and as many of a rougher one seen by a poorer camera, seed "
@@ -75,10 +93,11 @@ def _training(frames: int) -> dict[str, object]:
     }
 
 
-def _thresholds(scorer: scorers.Scorer, worlds: tuple[data.Scenes, ...]) -> dict[str, int]:
+def _thresholds(scorer: scorers.Scorer, worlds: Worlds) -> dict[str, int]:
     """Return the stricter of each threshold over the calibration worlds."""
-    answers = [(scorer.answer(scenes.inputs), scenes.hazard) for scenes in worlds]
-    policy = asdict(sites.calibrate(answers))
+    policy = asdict(
+        sites.calibrate([(scorer.answer(s.inputs), s.hazard, away) for s, away in worlds])
+    )
     return {name: policy[name] for name in THRESHOLDS}
 
 
@@ -95,3 +114,7 @@ def _figures(report: dict[str, object]) -> dict[str, object]:
             for scorer, metrics in rows.items()
         },
     }
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ from flight.autonomy.terrain import CELLS, TerrainPolicy, prepare
 from flight.board.card import read_card
 from models.terrain import scorers
 from models.terrain.data import ALL_SUN, danger, frame_of
-from models.terrain.sites import choose
+from models.terrain.sites import choose, distances
 from tools.sim.terrain import SECOND, Generator, Scene, look_at
 from tools.sim.terrain_descent import settle, zoom
 from tools.sim.terrain_ground import make_ground
@@ -139,13 +139,13 @@ def _choose(
     forbidden: NDArray[np.bool_] | None = None,
 ) -> Choice:
     tensor = prepare(frame_of(scene))
-    hazard = danger(scene)[None] > 1
+    away = distances(danger(scene)[None] > 1)
     if tensor is None:
         answer = np.full((1, CELLS, CELLS, 2), 127, np.int8)
     else:
         answer = scorer.answer(tensor)
     masks = None if forbidden is None else forbidden[None]
-    choices = choose(answer, hazard, policy, masks)
+    choices = choose(answer, away, policy, masks)
     place = (int(choices.place[0, 0]), int(choices.place[0, 1]))
     return Choice(bool(choices.named[0]), bool(choices.unsafe[0]), bool(choices.possible[0]), place)
 

@@ -36,7 +36,7 @@ from flight.board.card import read_card
 from models.int8 import card
 from models.terrain import data, scorers, sets
 from models.terrain.scoring import Interval, auc, pooled, safe_area, share, tally
-from models.terrain.sites import choose
+from models.terrain.sites import choose, distances
 
 FOLDER = Path(__file__).parent
 SCENES = 300
@@ -103,14 +103,15 @@ def candidates(folder: Path) -> list[Judged]:
 
 def report_on(judged: list[Judged], scenes: data.Scenes) -> dict[str, object]:
     """Return the report on scenes with truth."""
-    return _report(len(scenes.inputs), [(j, on_scenes(j, scenes)) for j in judged])
+    away = distances(scenes.hazard)
+    return _report(len(scenes.inputs), [(j, on_scenes(j, scenes, away)) for j in judged])
 
 
-def on_scenes(judged: Judged, scenes: data.Scenes) -> Metrics:
-    """Return the metrics of one scorer on scenes with truth."""
+def on_scenes(judged: Judged, scenes: data.Scenes, away: NDArray[np.int64]) -> Metrics:
+    """Return the metrics of one scorer on scenes with truth and its ``distances``."""
     scores = judged.scorer.answer(scenes.inputs)
     counts = tally(scores[..., 0], scenes.hazard)
-    choices = choose(scores, scenes.hazard, judged.policy)
+    choices = choose(scores, away, judged.policy)
     good = choices.named & ~choices.unsafe
     missed = judged.policy.hazard_threshold + 128 + 1
     return {

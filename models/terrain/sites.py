@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +35,28 @@ class Choices:
     """(N, 2) row and column of the site's cell, -1 where none was named."""
 
 
+def distances(hazard: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return (N, 64, 64) squared distances to true hazards; many choices are judged by them."""
+    return np.stack([squared_distance(truth) for truth in hazard])
+
+
 def choose(
     scores: NDArray[np.int8],
-    hazard: NDArray[np.bool_],
+    away: NDArray[np.int64],
     policy: TerrainPolicy,
     forbidden: NDArray[np.bool_] | None = None,
 ) -> Choices:
-    """Return what flight's own site selection chooses from (N, 64, 64, 2) scores."""
+    """Return what flight's own site selection chooses from (N, 64, 64, 2) scores.
+
+    ``away`` are the scenes' ``distances``.
+    """
     reach = policy.footprint_cells
     rows = []
-    for index, (answer, truth) in enumerate(zip(scores, hazard, strict=True)):
+    for index, (answer, distance) in enumerate(zip(scores, away, strict=True)):
         mask = None if forbidden is None else forbidden[index]
         raw = answer[..., 0].astype(np.int64)
         closed = close((answer,), policy, mask)
         site = choose_site(closed, raw, policy, guarded=mask is not None)
-        distance = squared_distance(truth)
         possible = bool((distance > reach * reach).any())
         if site is None:
             rows.append((False, 128, False, possible, (-1, -1)))
@@ -61,16 +69,17 @@ def choose(
     return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def calibrate(worlds: Sequence[tuple[NDArray[np.int8], NDArray[np.bool_]]]) -> TerrainPolicy:
-    """Return the policy whose two thresholds keep their bounds in each calibration world.
+World: TypeAlias = tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.int64]]
+"""Scores (N, 64, 64, 2), true hazards (N, 64, 64) and their ``distances``."""
 
-    Each world is (scores, hazard): (N, 64, 64, 2) and (N, 64, 64).
-    """
+
+def calibrate(worlds: Sequence[World]) -> TerrainPolicy:
+    """Return the policy whose two thresholds keep their bounds in each calibration world."""
     map_threshold = min(
         hazard_threshold(tally(scores[..., 0], hazard), false_safe=MAP_FALSE_SAFE)
-        for scores, hazard in worlds
+        for scores, hazard, _ in worlds
     )
     ungated = TerrainPolicy(hazard_threshold=map_threshold, site_threshold=UNGATED)
-    choices = [choose(scores, hazard, ungated) for scores, hazard in worlds]
+    choices = [choose(scores, away, ungated) for scores, _, away in worlds]
     site = min(site_threshold(c.score, c.unsafe, false_safe=SITE_FALSE_SAFE) for c in choices)
     return replace(ungated, site_threshold=site)

@@ -50,7 +50,7 @@ def main() -> None:
         folder = Path(made)
         (folder / "float.tflite").write_bytes(writer.write(twin))
         (folder / "model.tflite").write_bytes(writer.write(graph))
-        describe(folder, graph, frames=len(scenes.inputs))
+        describe(folder, frames=len(scenes.inputs))
         # Model and card change together, so that flight never reads one without the other.
         for name in ("float.tflite", "model.tflite", "card.toml"):
             shutil.copyfile(folder / name, arguments.out / name)
