@@ -58,8 +58,9 @@ _RAW, _MODEL = 0, 1
 _PART_LINES = 32
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
+_FIT_BANDS = 32
 _FIT_RESIDUALS = 1 << 15
-"""How many residuals the weights of the clues are fitted to, about."""
+"""From how many bands, and to how many residuals, the weights of the clues are fitted."""
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -82,7 +83,7 @@ def _encode(samples: Integers, options: Options) -> bytes:
 
 def _encode_model(samples: Integers, maximum_error: int) -> bytes:
     planes = Planes.of(samples)
-    weights, drop = fit_weights(planes, maximum_error)
+    weights, packing = fit_weights(planes, maximum_error)
     if maximum_error:
         residuals = _bounded_residuals(planes, weights, maximum_error)
     else:
@@ -103,7 +104,7 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
         np.concatenate([contexts[row] for row in rows]).reshape(-1),
         np.array([(end - first) * width for first, end, _ in diagonals(bands, lines)]),
     )
-    head = write_side(side, drop)
+    head = write_side(side, packing)
     return write_varints([maximum_error, len(head)]) + head + symbols
 
 
@@ -163,12 +164,13 @@ def _contexts(side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
             column=columns[band],
         )
 
-    stride = max(1, magnitudes.size // _FIT_RESIDUALS)
-    chosen = range(stride // 2 % bands, bands, min(stride, bands))
+    chosen = range(bands)[:: max(1, bands // _FIT_BANDS)]
+    stride = min(lines, max(1, len(chosen) * lines * width // _FIT_RESIDUALS))
+    some = slice(stride // 2, None, stride)
     sampled = np.concatenate(
-        [np.stack([clue.reshape(-1) for clue in clues_of(band)]) for band in chosen], axis=1
+        [np.stack([clue[some].reshape(-1) for clue in clues_of(band)]) for band in chosen], axis=1
     )
-    target = np.concatenate([magnitudes[band].reshape(-1) for band in chosen])
+    target = np.concatenate([magnitudes[band, some].reshape(-1) for band in chosen])
     weights = fit_activity(sampled, target)
     contexts = np.empty(magnitudes.shape, np.uint8)
     for band in range(bands):

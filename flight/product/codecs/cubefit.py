@@ -14,13 +14,19 @@ from flight.product.codecs.cubemodel import (
     next_column,
     put_features,
 )
-from flight.product.codecs.cubeside import LARGEST_WEIGHT
+from flight.product.codecs.cubeside import LARGEST_WEIGHT, Packing
 from flight.product.codecs.linear import Floats, fraction_bits, quantise, solve
 from flight.product.codecs.types import Integers, Shape
 
 _RIDGE = 1e-6
-_FIT_PIXELS = 1 << 13
+_FIT_PIXELS = 6000
 """A band's weights are fitted to about so many of its pixels."""
+_LEAST_PIXELS = 128
+"""Bands of fewer pixels than this share their weights until there are so many."""
+_LARGE = 1 << 11
+_DROP = 2
+_COLUMN_FRACTION = 4
+"""Fractional bits of a column mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,36 +90,49 @@ class Planes:
         return Side(self.lowest, self.highest, self.means, weights, levels, ())
 
 
-def fit_weights(planes: Planes, maximum_error: int) -> tuple[NDArray[np.int64], int]:
-    """Return (bands, FEATURES) weights in 2^-WEIGHT_BITS, and how many low bits of all are 0."""
+def fit_weights(planes: Planes, maximum_error: int) -> tuple[NDArray[np.int64], Packing]:
+    """Return (bands, FEATURES) weights in 2^-WEIGHT_BITS, and how they are to be sent."""
     bands, lines, width = planes.shape
-    count = lines * width
-    stride = max(1, count // _FIT_PIXELS)
-    # A stride that shares a factor with the width would fit a few columns only.
-    while stride > 1 and np.gcd(stride, width) > 1:
-        stride -= 1
-    features = np.empty((FEATURES, lines, width))
+    stride = max(1, lines * width // _FIT_PIXELS)
+    chosen = slice(min(stride, lines) // 2, None, stride)
+    count = len(range(lines)[chosen]) * width
+    features = np.empty((FEATURES, count // width, width))
     flat = features.reshape(FEATURES, -1)
-    largest = 2 * max(planes.highest - planes.lowest, 1)
-    fractions = fraction_bits(largest, count // stride + 1)
+    fractions = fraction_bits(2 * max(planes.highest - planes.lowest, 1), count)
     gram = np.empty((bands, FEATURES, FEATURES))
     right = np.empty((bands, FEATURES))
     for band in range(bands):
-        put_features(features, *planes.around(band))
-        chosen = flat[:, ::stride]
-        if fractions < 4:
-            chosen = quantise(chosen, fractions)
-        target = planes.lines_of(band).reshape(-1)[::stride]
+        same, above, columns = planes.around(band)
+        put_features(
+            features,
+            [lines[chosen] for lines in same],
+            [lines[chosen] for lines in above],
+            [lines[chosen] for lines in columns],
+        )
+        target = planes.lines_of(band)[chosen].reshape(-1)
+        if fractions < _COLUMN_FRACTION:
+            flat[:] = quantise(flat, fractions)
         if fractions < 0:
             target = quantise(target, fractions)
-        gram[band] = chosen @ chosen.T
-        right[band] = chosen @ target
-    _add_ridge(gram, chosen.shape[1], maximum_error)
+        gram[band] = flat @ flat.T
+        right[band] = flat @ target
+    _add_ridge(gram, count, maximum_error)
+    group = max(1, -(-_LEAST_PIXELS // (lines * width)))
+    packing = Packing(_DROP, min(group, bands), adaptive=lines * width < _LARGE)
+    if packing.group > 1:
+        gram, right = _share(gram, right, packing.group)
     weights = np.rint(solve(gram, right) * (1 << WEIGHT_BITS))
-    drop = 2
     whole = np.clip(weights, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int64)
-    rounded = (whole + (1 << drop >> 1)) >> drop << drop
-    return rounded, drop
+    rounded = (whole + (1 << _DROP >> 1)) >> _DROP << _DROP
+    return np.repeat(rounded, packing.group, axis=0)[:bands], packing
+
+
+def _share(gram: Floats, right: Floats, group: int) -> tuple[Floats, Floats]:
+    """Return the systems of neighbouring bands added up, each band scaled to the same size."""
+    sizes = np.ldexp(1.0, -np.frexp(gram[:, BANDS_BACK, BANDS_BACK])[1])
+    places = np.arange(0, len(gram), group)
+    shared = np.add.reduceat(gram * sizes[:, None, None], places, axis=0)
+    return shared, np.add.reduceat(right * sizes[:, None], places, axis=0)
 
 
 def _add_ridge(gram: Floats, count: int, maximum_error: int) -> None:

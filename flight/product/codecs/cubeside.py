@@ -1,5 +1,7 @@
 """The cube codec's side information as bytes: range, means, levels and weights of each band."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from flight.product.codecs.cubemodel import CLUES, FEATURES, Side
@@ -10,6 +12,8 @@ _LARGEST_SAMPLE = 1 << 16
 LARGEST_WEIGHT = (1 << 15) - 1
 _LARGEST_CODE = 255
 _CLUE_BITS = 8
+_WEIGHT_BITS = 17
+_WIDTH_BITS = 5
 
 
 def level_code(level: int) -> int:
@@ -23,26 +27,63 @@ def level_of(code: int) -> int:
     return code if code < 8 else (8 | code & 7) << ((code >> 3) - 1)
 
 
-def write_side(side: Side, weight_drop: int) -> bytes:
-    """Return the side information; weights are multiples of 2^``weight_drop``."""
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How the weights lie in the side information."""
+
+    drop: int
+    """All weights are multiples of 2 to this."""
+    group: int
+    """So many neighbouring bands share their weights."""
+    adaptive: bool
+    """Whether they pass an adaptive model: smaller, and slower, which a large part need not be."""
+
+
+def write_side(side: Side, packing: Packing) -> bytes:
+    """Return the side information."""
     coder = RangeEncoder()
     numbers, means, levels = Integers(20), Integers(20), Integers(10, direct=8)
-    kinds = [Integers(17, direct=4) for _ in range(FEATURES)]
-    for number in (side.lowest, side.highest - side.lowest, weight_drop):
+    span = side.highest - side.lowest
+    for number in (side.lowest, span, packing.drop, packing.group, int(packing.adaptive)):
         numbers.put(coder, number)
     for weight in side.clue_weights:
         coder.put_bits(weight, _CLUE_BITS)
     mean = side.lowest
     code = 32
-    for band, row in enumerate(side.weights.tolist()):
+    for band in range(len(side.means)):
         means.put(coder, int(side.means[band]) - mean)
         mean = int(side.means[band])
         here = level_code(int(side.levels[band]))
         levels.put(coder, here - code)
         code = here
-        for kind, weight in zip(kinds, row, strict=True):
-            kind.put(coder, weight >> weight_drop)
+    weights = (side.weights >> packing.drop)[:: packing.group]
+    for column in weights.T.tolist():
+        _put_weights(coder, column, adaptive=packing.adaptive)
     return coder.finish()
+
+
+def _put_weights(coder: RangeEncoder, weights: list[int], *, adaptive: bool) -> None:
+    if adaptive:
+        model = Integers(_WEIGHT_BITS, direct=4)
+        for weight in weights:
+            model.put(coder, weight)
+        return
+    # All as wide as the widest needs, from the lowest on.
+    lowest = min(weights)
+    width = (max(weights) - lowest).bit_length()
+    coder.put_bits(lowest + (1 << _WEIGHT_BITS >> 1), _WEIGHT_BITS)
+    coder.put_bits(width, _WIDTH_BITS)
+    for weight in weights:
+        coder.put_bits(weight - lowest, width)
+
+
+def _take_weights(coder: RangeDecoder, count: int, *, adaptive: bool) -> list[int]:
+    if adaptive:
+        model = Integers(_WEIGHT_BITS, direct=4)
+        return [model.take(coder) for _ in range(count)]
+    lowest = coder.take_bits(_WEIGHT_BITS) - (1 << _WEIGHT_BITS >> 1)
+    width = coder.take_bits(_WIDTH_BITS)
+    return [coder.take_bits(width) + lowest for _ in range(count)]
 
 
 def read_side(data: bytes, bands: int) -> Side:
@@ -53,11 +94,12 @@ def read_side(data: bytes, bands: int) -> Side:
     """
     coder = RangeDecoder(data)
     numbers, means, levels = Integers(20), Integers(20), Integers(10, direct=8)
-    kinds = [Integers(17, direct=4) for _ in range(FEATURES)]
-    lowest, span, drop = (numbers.take(coder) for _ in range(3))
+    lowest, span, drop, group, adaptive = (numbers.take(coder) for _ in range(5))
     clue_weights = tuple(coder.take_bits(_CLUE_BITS) for _ in range(CLUES))
-    if abs(lowest) > _LARGEST_SAMPLE or not 0 <= span <= 2 * _LARGEST_SAMPLE or not 0 <= drop < 16:
+    if abs(lowest) > _LARGEST_SAMPLE or not 0 <= span <= 2 * _LARGEST_SAMPLE:
         raise WireError("range of the cube's samples is not possible")
+    if not 0 <= drop < _WEIGHT_BITS or group < 1:
+        raise WireError("packing of the weights is not possible")
     mean, code = lowest, 32
     rows = []
     for _ in range(bands):
@@ -65,15 +107,17 @@ def read_side(data: bytes, bands: int) -> Side:
         code += levels.take(coder)
         if not lowest <= mean <= lowest + span or not 0 <= code <= _LARGEST_CODE:
             raise WireError("mean or level of a band is out of range")
-        weights = [kind.take(coder) << drop for kind in kinds]
-        if max(map(abs, weights)) > LARGEST_WEIGHT + 1:
-            raise WireError("weight of a band is out of range")
-        rows.append((mean, level_of(code), weights))
+        rows.append((mean, level_of(code)))
+    sets = -(-bands // group)
+    columns = [_take_weights(coder, sets, adaptive=bool(adaptive)) for _ in range(FEATURES)]
+    if max(max(map(abs, column)) for column in columns) << drop > LARGEST_WEIGHT + 1:
+        raise WireError("weight of a band is out of range")
+    weights = np.array(columns, np.int64).T << drop
     return Side(
         lowest,
         lowest + span,
-        np.array([mean for mean, _, _ in rows], np.int64),
-        np.array([weights for _, _, weights in rows], np.int64).reshape(bands, FEATURES),
-        np.array([level for _, level, _ in rows], np.int64),
+        np.array([mean for mean, _ in rows], np.int64),
+        np.repeat(weights, min(group, bands), axis=0)[:bands],
+        np.array([level for _, level in rows], np.int64),
         clue_weights,
     )

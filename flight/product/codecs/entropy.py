@@ -100,15 +100,12 @@ def encode_symbols(
     widths[large] += extra
     raw = pack_raw(values, widths)
 
-    rows = scheme.tables[contexts].astype(np.intp) * TOKENS + tokens
-    counts = np.bincount(rows, minlength=scheme.expected.size)
+    entries = (scheme.tables.astype(np.int32) * TOKENS)[contexts] + tokens
+    counts = np.bincount(entries, minlength=scheme.expected.size)
     tables, frequencies = write_tables(counts.reshape(-1, TOKENS), scheme.expected)
-    below = np.cumsum(frequencies, axis=1) - frequencies
 
     lanes_log = _lanes_log(values.size, chunks.size)
-    states, words = _rans(
-        frequencies.reshape(-1)[rows], below.reshape(-1)[rows], chunks, 1 << lanes_log
-    )
+    states, words = _rans(frequencies, entries, chunks, 1 << lanes_log)
     head = write_varints([lanes_log, len(tables), words.size])
     return b"".join(
         (head, tables, states.astype("<u4").tobytes(), words.astype("<u2").tobytes(), raw)
@@ -116,32 +113,40 @@ def encode_symbols(
 
 
 def _in_lanes(
-    symbols: NDArray[np.int64], chunks: NDArray[np.intp], lanes: int, padding: int
-) -> NDArray[np.float64]:
-    """Return the symbols as rows of lanes; every chunk begins a row."""
+    entries: NDArray[np.int32], chunks: NDArray[np.intp], lanes: int, padding: int
+) -> NDArray[np.int32]:
+    """Return the entries as rows of lanes; every chunk begins a row."""
     rows = -(-chunks // lanes)
-    laid = np.full((int(rows.sum()), lanes), float(padding))
+    laid = np.full((int(rows.sum()), lanes), padding, np.int32)
     flat = laid.reshape(-1)
     source = target = 0
     for size, row_count in zip(chunks.tolist(), rows.tolist(), strict=True):
-        flat[target : target + size] = symbols[source : source + size]
+        flat[target : target + size] = entries[source : source + size]
         source += size
         target += row_count * lanes
     return laid
 
 
 def _rans(
-    frequencies: NDArray[np.int64], below: NDArray[np.int64], chunks: NDArray[np.intp], lanes: int
+    frequencies: NDArray[np.int64],
+    entries: NDArray[np.int32],
+    chunks: NDArray[np.intp],
+    lanes: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
-    """Return the lanes' last states and the 16-bit words, in the decoder's order."""
+    """Return the lanes' last states and the 16-bit words, in the decoder's order.
+
+    ``entries`` are places in the flattened frequency tables.
+    """
     # A symbol that owns the whole scale leaves a state as it is: it pads the last row of a chunk.
-    frequency_rows = _in_lanes(frequencies, chunks, lanes, SCALE)
-    below_rows = _in_lanes(below, chunks, lanes, 0)
+    frequency_of = np.append(frequencies, SCALE).astype(np.float64)
+    below_of = np.append(np.cumsum(frequencies, axis=1) - frequencies, 0).astype(np.float64)
+    entry_rows = _in_lanes(entries, chunks, lanes, frequencies.size)
     states = np.full(lanes, float(_FIRST_STATE))
     scratch, kept = np.empty(lanes), np.empty(lanes)
     emitted: list[NDArray[np.uint16]] = []
-    for block in range((len(frequency_rows) - 1) // _BLOCK_ROWS * _BLOCK_ROWS, -1, -_BLOCK_ROWS):
-        frequency = frequency_rows[block : block + _BLOCK_ROWS]
+    for block in range((len(entry_rows) - 1) // _BLOCK_ROWS * _BLOCK_ROWS, -1, -_BLOCK_ROWS):
+        frequency = frequency_of[entry_rows[block : block + _BLOCK_ROWS]]
+        below = below_of[entry_rows[block : block + _BLOCK_ROWS]]
         limits = frequency * float(1 << (32 - PRECISION))
         gaps = SCALE - frequency
         before = np.empty(frequency.shape)
@@ -158,7 +163,7 @@ def _rans(
             np.floor(scratch, out=scratch)
             scratch *= gaps[row]
             states += scratch
-            states += below_rows[block + row]
+            states += below[row]
         emitted.append(before[full].astype(np.uint32).astype(np.uint16))
     emitted.reverse()
     return states, np.concatenate(emitted) if emitted else np.zeros(0, np.uint16)
