@@ -178,8 +178,8 @@ def _craft(
     """Build the board's own side: journal, workers, sensors, payload."""
     config, state = mission.config, payload_settings.state
     try:
-        boot = count_boot(state)
         recorder = stack.enter_context(contextlib.closing(Recorder(state)))
+        boot = count_boot(state, least=recorder.past.last_boot)
         archive = FrameArchive(state / "frames", quota_bytes=payload_settings.archive_bytes)
     except OSError as error:
         raise SettingsError(

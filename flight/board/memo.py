@@ -35,15 +35,15 @@ def read_integers(path: Path) -> tuple[int, ...]:
     return tuple(n for n in found if type(n) is int) if isinstance(found, list) else ()
 
 
-def count_boot(folder: Path) -> int:
-    """Return this boot's number, from 1, and remember that it was used.
+def count_boot(folder: Path, *, least: int) -> int:
+    """Return this boot's number, above ``least``, and remember that it was used.
 
     Raises:
         OSError: the disk refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "boot"
-    boot = max(read_integers(path), default=0) + 1
+    boot = max((least, *read_integers(path))) + 1
     write_whole(path, json.dumps([boot]).encode())
     return boot
 

@@ -49,6 +49,8 @@ class Past:
     memory: Memory = field(default_factory=Memory)
     digest: bytes = GENESIS
     next_step: int = 0
+    last_boot: int = 0
+    """The latest boot that made a step; the count of boots may be damaged, this is beside it."""
     next_frames: dict[str, int] = field(default_factory=dict)
     undone: dict[int, Recorded] = field(default_factory=dict)
     """Steps whose products may not all be in the store, by number."""
@@ -60,6 +62,7 @@ class Past:
         step = recorded.entry.step
         self.memory, self.digest = memory, recorded.entry.digest
         self.next_step = step.number + 1
+        self.last_boot = max(self.last_boot, step.boot)
         self.next_frames[step.sensor] = step.frame_number + 1
         self.undone[step.number] = recorded
 
@@ -223,13 +226,15 @@ def _read_recorded(body: bytes) -> Recorded:
 def _checkpoint_body(past: Past) -> bytes:
     sensors = [[name, m.since_kept, int(m.last)] for name, m in past.memory.sensors]
     frames = [[name, number] for name, number in past.next_frames.items()]
-    return bytes(msgpack.packb([past.next_step, past.digest, sensors, frames], use_bin_type=True))
+    fields = [past.next_step, past.last_boot, past.digest, sensors, frames]
+    return bytes(msgpack.packb(fields, use_bin_type=True))
 
 
 def _read_checkpoint(body: bytes, undone: dict[int, Recorded]) -> Past:
     fields = Fields(msgpack.unpackb(body, raw=False))
-    next_step, digest = fields.integer("step"), fields.binary("digest", size=32)
-    past = Past(digest=digest, next_step=next_step, undone=undone)
+    next_step, last_boot = fields.integer("step"), fields.integer("boot")
+    digest = fields.binary("digest", size=32)
+    past = Past(digest=digest, next_step=next_step, last_boot=last_boot, undone=undone)
     rows = fields.array("sensors")
     for _ in range(rows.left()):
         row = rows.array("sensor", most=3)

@@ -1,6 +1,7 @@
 """The event table: what can happen aboard, as rows with a number, a severity and a template.
 
-Code says ``Event.BUNDLE_LOST(bundles=3, why="evicted")``; the link carries numbers; the ground renders words.
+Code says ``Event.BUNDLE_LOST(bundles=3, why="evicted")``; the link carries numbers; the ground
+renders the words.
 """
 
 from collections.abc import Iterable

@@ -51,6 +51,15 @@ class StoreSettings:
     quarantine_limit: int = 4
     """Damaged files kept for inspection at most; the oldest are removed."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.quota_bytes < 1:
+            raise ValueError("quota_bytes must be above 0")
+        if not 0 <= self.received_quota_bytes <= self.quota_bytes:
+            raise ValueError("received_quota_bytes must be within 0 and quota_bytes")
+        if min(self.batch_limit, self.queue_limit, self.max_entries) < 1:
+            raise ValueError("batch_limit, queue_limit and max_entries must be 1 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
@@ -127,3 +136,11 @@ class NodeSettings:
 
     scrub_entries: int = 64
     """How many each time."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        numbers = [self.node_number, *(link.peer_node for link in self.links)]
+        if min(numbers) < 0:
+            raise ValueError("node_number must be 0 or more, and each peer_node")
+        if len(set(numbers)) != len(numbers):
+            raise ValueError("node_number and each link's peer_node must differ")

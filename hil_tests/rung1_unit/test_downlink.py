@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from flight.autonomy.decide import DecisionPolicy
+from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, region, thumbnail
+from flight.autonomy.mineral import MineralPolicy
+from flight.autonomy.tasks import TASKS, conclude, policy_from, policy_integers
+from flight.autonomy.terrain import TerrainPolicy
+from flight.autonomy.xray import XrayPolicy
+from flight.instant import Instant
+from flight.product.errors import WireError
+from flight.product.journal import GENESIS, enter, stamp
+from flight.product.part import ProductKind
+from flight.product.values import (
+    Decision,
+    Finding,
+    Frame,
+    Kind,
+    NoAnswer,
+    SensorKind,
+    Verdict,
+)
+from hil_tests.rung1_unit.test_product_records import make_step
+
+OUTPUTS = (np.full((1, 64, 64, 2), -100, np.int8),)
+SITE = Finding(Kind.SAFE_SITE, row=100, column=150, extent=20, score=-90)
+
+
+def camera(rows: int = 200, columns: int = 300) -> Frame:
+    samples = (np.arange(rows * columns) % 251).astype(np.uint8).reshape(rows, columns)
+    return Frame("navcam", SensorKind.CAMERA, 4, Instant(1, 2), samples)
+
+
+def plan(frame: Frame | None, *, keep_frame: bool = True, findings: tuple[Finding, ...] = (SITE,)):
+    decision = Decision(4, Verdict.SITE_CHOSEN, True, keep_frame, findings)
+    shape = stamp(camera().samples) if frame is None else stamp(frame.samples)
+    entry = enter(GENESIS, make_step(frame=shape), decision)
+    return plan_products(entry, frame, OUTPUTS, TerrainPolicy())
+
+
+def test_the_most_valuable_bytes_come_first():
+    kinds = [product.kind for product in plan(camera())]
+    assert kinds == [
+        ProductKind.DECISION,
+        ProductKind.THUMBNAIL,
+        ProductKind.HAZARD_MAP,
+        ProductKind.OUTPUTS,
+        ProductKind.REGION,
+        ProductKind.FRAME,
+    ]
+    assert [kind.priority for kind in kinds] == sorted(kind.priority for kind in kinds)
+
+
+def test_a_frame_that_did_not_outlive_a_restart_moves_no_other_product():
+    slots = {product.kind: product.slot for product in plan(camera())}
+    again = {product.kind: product.slot for product in plan(None)}
+    assert again == {kind: slots[kind] for kind in again}
+    assert set(again) == {ProductKind.DECISION, ProductKind.HAZARD_MAP, ProductKind.OUTPUTS}
+    assert max(slots.values()) < PRODUCTS_A_STEP
+
+
+def test_a_frame_that_is_not_kept_is_not_sent():
+    assert ProductKind.FRAME not in {p.kind for p in plan(camera(), keep_frame=False)}
+
+
+def test_a_thumbnail_is_the_mean_of_blocks():
+    small = thumbnail(np.arange(400, dtype=np.uint16).reshape(1, 400).repeat(4, axis=0))
+    assert small.shape == (1, 100)
+    assert small[0, :3].tolist() == [1, 5, 9]
+    tiny = camera(20, 30).samples
+    assert thumbnail(tiny) is tiny
+
+
+@pytest.mark.parametrize("place", [(0, 0), (199, 299), (100, 150)])
+def test_a_region_lies_inside_its_frame(place: tuple[int, int]):
+    top, left, rows, columns = region(Finding(Kind.SAFE_SITE, *place, extent=30), (200, 300))
+    assert 0 <= top <= 200 - rows
+    assert 0 <= left <= 300 - columns
+    assert rows == columns == 120
+
+
+def test_outputs_of_the_wrong_shape_are_no_answer():
+    wrong = (np.zeros((3, 3), np.int8),)
+    (finding,) = conclude(camera(), wrong, 0, TerrainPolicy())
+    assert (finding.kind, finding.label) == (Kind.NO_ANSWER, NoAnswer.MODEL_REFUSED)
+    (finding,) = conclude(camera(), OUTPUTS, NoAnswer.LATE, TerrainPolicy())
+    assert finding.label == NoAnswer.LATE
+    (finding,) = conclude(camera(), OUTPUTS, 0, None)
+    assert finding.label == NoAnswer.MODEL_REFUSED
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [TerrainPolicy(hazard_threshold=-7), XrayPolicy(), DecisionPolicy(keep_anomalous=False)],
+)
+def test_a_policy_comes_back_from_its_integers(policy: object):
+    assert policy_from(type(policy), policy_integers(policy)) == policy
+
+
+def test_integers_that_are_no_policy_are_a_wire_error():
+    for integers in ((), (1,), (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)):
+        for cls in (MineralPolicy, DecisionPolicy, XrayPolicy):
+            with pytest.raises(WireError):
+                policy_from(cls, integers)
+
+
+def test_there_is_one_task_a_kind_of_sensor():
+    assert {task.kind for task in TASKS.values()} == set(SensorKind)

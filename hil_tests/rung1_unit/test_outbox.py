@@ -1,0 +1,106 @@
+import numpy as np
+
+from flight.autonomy.downlink import Plan
+from flight.board.jobs import Answer, EncodeJob
+from flight.eventlog import EventLog
+from flight.instant import Instant
+from flight.outbox import MOST_ATTEMPTS, RETRY_NS, About, Name, Outbox
+from flight.product.codecs import CodecId, encode
+from flight.product.events import MAX_EVENTS_A_RECORD, Event
+from flight.product.part import CODEC_BYTES, ProductId, ProductKind, decode_part
+from flight.product.values import NoAnswer
+
+NOW = Instant(1, 100)
+ABOUT = About(ProductId(10, 3, 32), "navcam", 4, Instant(1, 77), b"m" * 8)
+
+
+class Bench:
+    """An outbox between an encoder that only takes orders and a store that only takes bundles."""
+
+    def __init__(self) -> None:
+        self.jobs: list[EncodeJob] = []
+        self.sent: list[tuple[bytes, int, Name]] = []
+        self.done: list[int] = []
+        self.outbox = Outbox(self, self.send, config_digest=b"c" * 8, done=self.done.append)
+
+    def submit(self, job: EncodeJob, now: Instant) -> int:
+        self.jobs.append(job)
+        return len(self.jobs)
+
+    def send(self, payload: bytes, priority: int, name: Name, now: Instant) -> int:
+        self.sent.append((payload, priority, name))
+        return len(self.sent)
+
+
+IMAGE = Plan(1, ProductKind.THUMBNAIL, CodecId.IMAGE, np.zeros((8, 8), np.uint8))
+RECORD = Plan(0, ProductKind.DECISION, CODEC_BYTES, b"record")
+
+
+def test_a_step_is_done_when_every_part_of_every_product_is_stored():
+    bench = Bench()
+    bench.outbox.add(RECORD, ABOUT, NOW, group=7)
+    bench.outbox.add(IMAGE, ABOUT, NOW, group=7)
+    bench.outbox.stored(1)
+    assert bench.done == []
+    parts = encode(CodecId.IMAGE, IMAGE.content)
+    bench.outbox.take(Answer(1, parts=parts), NOW)
+    assert bench.done == []
+    bench.outbox.stored(2)
+    assert bench.done == [7]
+    assert bench.outbox.idle
+    part = decode_part(bench.sent[1][0])
+    assert (part.header.kind, part.header.sensor) == (ProductKind.THUMBNAIL, "navcam")
+
+
+def test_the_same_product_made_again_has_the_same_names():
+    first, second = Bench(), Bench()
+    for bench, now in ((first, NOW), (second, Instant(99, 999))):
+        bench.outbox.add(RECORD, ABOUT, now)
+    assert [name for _, _, name in first.sent] == [name for _, _, name in second.sent]
+    assert first.sent[0][2][0] == ABOUT.taken.dtn_ms
+
+
+def test_what_the_store_has_no_room_for_is_offered_again_and_holds_up_new_steps():
+    bench = Bench()
+    bench.outbox.add(RECORD, ABOUT, NOW, group=7)
+    bench.outbox.refused(1, NOW)
+    assert not bench.outbox.room
+    due = bench.outbox.next_deadline_ns()
+    assert due == NOW.mono_ns + RETRY_NS
+    bench.outbox.expire(Instant(due, 0))
+    assert bench.outbox.room
+    assert bench.sent[0] == bench.sent[1]
+    bench.outbox.stored(2)
+    assert bench.done == [7]
+
+
+def test_a_product_that_kills_its_encoder_is_given_up_with_an_event():
+    bench = Bench()
+    bench.outbox.add(IMAGE, ABOUT, NOW, group=7)
+    losses = [
+        bench.outbox.take(Answer(job, no_answer=NoAnswer.WORKER_DIED), NOW)
+        for job in range(1, MOST_ATTEMPTS + 1)
+    ]
+    assert losses[:-1] == [None] * (MOST_ATTEMPTS - 1)
+    assert losses[-1] == Event.PRODUCT_LOST(product="10.3.32", kind="THUMBNAIL")
+    assert bench.done == [7]
+
+
+def test_answers_to_others_are_passed_over():
+    bench = Bench()
+    assert bench.outbox.take(Answer(99), NOW) is None
+    bench.outbox.stored(99)
+    assert bench.outbox.idle
+
+
+def test_a_repeated_event_is_a_count_and_the_log_has_a_limit():
+    log = EventLog()
+    for _ in range(3):
+        log.note(Event.CLOCK_UNKNOWN(), NOW)
+    for number in range(MAX_EVENTS_A_RECORD + 5):
+        log.note(Event.SENSOR_DONE(sensor="a", frames=number), NOW)
+    assert log.urgent
+    assert log.dropped == 6
+    reports = log.take()
+    assert (len(reports), reports[0].count) == (MAX_EVENTS_A_RECORD, 3)
+    assert not log.urgent
