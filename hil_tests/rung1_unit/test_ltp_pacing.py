@@ -5,7 +5,8 @@ NS = 10**9
 
 
 def pacer(ends_ns: int | None = None, **settings: int) -> Pacer:
-    made = Pacer(LtpSettings(1, 2, segment_bytes=1000, margin_ms=200, **settings))
+    options = {"segment_bytes": 1000, "margin_ms": 200, "catch_up_ms": 5, **settings}
+    made = Pacer(LtpSettings(1, 2, **options))
     made.open(
         rate_bytes_s=10_000, return_rate_bytes_s=1000, one_way_ns=1_350_000_000, ends_ns=ends_ns
     )
