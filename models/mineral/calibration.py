@@ -40,9 +40,12 @@ class Distance:
 
 
 def fit_distance(features: NDArray[np.floating], label: NDArray[np.int64]) -> Distance:
-    """Return the distance with class means and one pooled scatter."""
-    classes = len(mineral.PHASES)
-    means = np.stack([features[label == c].mean(axis=0) for c in range(classes)]).astype(float)
+    """Return the distance with class means and one pooled scatter.
+
+    A class without examples (a model may be kept from a mineral) lies where the first one lies.
+    """
+    there = [c if (label == c).any() else label[0] for c in range(len(mineral.PHASES))]
+    means = np.stack([features[label == c].mean(axis=0) for c in there]).astype(float)
     apart = features - means[label]
     scatter = apart.T @ apart / len(apart)
     scatter += SHRINKAGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from models.measured import record
 from models.mineral import held_out
 from models.mineral.held_out import FOLDS, folder_of, folds_of
 from models.mineral.judges import BASELINES, Judge, float_model, int8_model
@@ -37,6 +38,7 @@ from models.mineral.metrics import ANOMALY, Said, Truth, metrics
 from models.mineral.spectrafile import FormError, Spectra, read_spectra
 
 FOLDER = Path(__file__).resolve().parent
+COMMAND = "python -m models.mineral.evaluate"
 Report = dict[str, Any]
 
 
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spectra", type=Path, metavar="FILE.npz", help="your own spectra")
     parser.add_argument("--data", type=Path, help="folder of real data; default ../shared/data")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--card", action="store_true", help="write its own sets' figures there")
     options = parser.parse_args(arguments)
     try:
         library = read_library(find_data(options.data))
@@ -58,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FormError, FileNotFoundError, ValueError) as error:
         print(f"models.mineral.evaluate: {error}", file=sys.stderr)
         return 2
+    if options.card and "sets" in report:
+        record(FOLDER, COMMAND, report)
     print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
 

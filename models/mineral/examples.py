@@ -7,17 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy import mineral
-from models.mineral.library import CLASSES, DOMINANT_SHARE, Library, dominance_of
+from models.mineral.library import CLASSES, DOMINANT_SHARE, PIGEONITE_LIMIT, Library
 from tools.sim import spectra
 
 UNIT_COUNTS = 40_000
 """Counts for reflectance 1.0 when a spectrum becomes a frame."""
 
-MEASURED, MIXED, STRANGE = 0.6, 0.25, 0.15
+MEASURED, MIXED, STRANGE = 0.45, 0.40, 0.15
 """What a batch is made of."""
 
 UNDECIDED = 0.1
 """Within this distance of the dominant share the class is shared between the two it borders."""
+
+UNDECIDED_CALCIUM = 0.04
+"""The same about the limit between the pyroxenes."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,18 @@ def prepared(
     return mineral.shape_of(weights, counts)
 
 
-def belief(shares: NDArray[np.float64]) -> NDArray[np.float32]:
+def belief(shares: NDArray[np.float64], calcium: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return (N, classes) belief: all on the dominant mineral, or on "other" when none is.
 
-    Near the limit belief moves over in a straight line, for 74 % olivine is not another thing
-    than 76 %; so it does between the two pyroxenes about half and half.
+    Near a limit belief moves over in a straight line, for 74 % olivine is not another thing than
+    76 %, nor Wo 19 another pyroxene than Wo 21.
     """
-    own = np.clip((dominance_of(shares) - DOMINANT_SHARE + UNDECIDED) / (2 * UNDECIDED), 0, 1)
-    pyroxene = np.maximum(shares[:, 0] + shares[:, 1], 1e-9)
-    high = np.clip((shares[:, 1] / pyroxene - 0.5 + UNDECIDED) / (2 * UNDECIDED), 0, 1)
-    named = np.zeros((len(shares), len(CLASSES) - 1))
-    named[np.arange(len(shares)), shares.argmax(axis=1)] = 1
-    is_pyroxene = pyroxene >= shares[:, 2:].max(axis=1)
-    named[is_pyroxene] = 0
-    named[is_pyroxene, 0] = 1 - high[is_pyroxene]
-    named[is_pyroxene, 1] = high[is_pyroxene]
+    own = np.clip((shares.max(axis=1) - DOMINANT_SHARE) / (2 * UNDECIDED) + 0.5, 0, 1)
+    high = np.clip((calcium - PIGEONITE_LIMIT) / (2 * UNDECIDED_CALCIUM) + 0.5, 0, 1)
+    largest = shares.argmax(axis=1)
+    named = np.stack(
+        [(largest == 0) * (1 - high), (largest == 0) * high, largest == 1, largest == 2], axis=1
+    )
     target = np.concatenate([named * own[:, None], 1 - own[:, None]], axis=1)
     return target.astype(np.float32)
 
@@ -107,35 +107,48 @@ def _batch(
     """Return one batch: measured, mixed and strange spectra through one instrument."""
     wave = library.wavelength_nm
     drawn = rng.choice(len(library), int(size * MEASURED), p=weight)
-    mixed, shares = mixtures(albedo, library.shares, weight, pure, int(size * MIXED), rng)
+    mixed, shares, calcium = mixtures(library, albedo, weight, pure, int(size * MIXED), rng)
     known = np.concatenate([albedo[drawn], mixed])
     seen = spectra.weathered(known, wave, spectra.draw_weather(len(known), rng))
     strangers = spectra.draw_strangers(size - len(known), wave, rng)
     instrument = spectra.draw_instrument(rng)
     observed = spectra.observe(np.concatenate([seen, strangers]), wave, instrument, rng)
     target = np.zeros((size, len(CLASSES)), np.float32)
-    target[: len(known)] = belief(np.concatenate([library.shares[drawn], shares]))
+    target[: len(known)] = belief(
+        np.concatenate([library.shares[drawn], shares]),
+        np.concatenate([library.calcium[drawn], calcium]),
+    )
     strange = (np.arange(size) >= len(known)).astype(np.float32)
     return Examples(prepared(observed, instrument.wavelength_nm), target, strange)
 
 
 def mixtures(
+    library: Library,
     albedo: NDArray[np.float64],
-    shares: NDArray[np.float64],
     weight: NDArray[np.float64],
     pure: NDArray[np.int64],
     count: int,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return albedos (count, bands) of intimate mixtures of three pure minerals, and shares.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return albedos (count, bands) of intimate mixtures of three pure minerals; shares; calcium.
 
-    Volume counts by cross-section, so with equal grains the albedos add up by volume share;
-    unequal grains are played by a random factor.
+    Every second one is of pyroxenes alone: where low calcium ends and high begins is the finest
+    distinction asked for, and the library has few specimens near it. Volume counts by
+    cross-section, so with equal grains the albedos add up by volume share; unequal grains are
+    played by a random factor.
     """
-    chance = weight[pure] / weight[pure].sum()
-    parts = rng.choice(pure, (count, 3), p=chance)
+    pyroxenes = pure[library.shares[pure, 0] > 0.9]
+    parts = np.concatenate(
+        [
+            rng.choice(some, (number, 3), p=weight[some] / weight[some].sum())
+            for some, number in ((pyroxenes, count // 2), (pure, count - count // 2))
+        ]
+    )
     volume = rng.dirichlet([0.6, 0.6, 0.6], count)
     section = volume * np.exp(rng.normal(0, 0.3, volume.shape))
     section /= section.sum(axis=1, keepdims=True)
     mixed = np.einsum("np,npb->nb", section, albedo[parts])
-    return mixed, np.einsum("np,npc->nc", volume, shares[parts])
+    shares = np.einsum("np,npc->nc", volume, library.shares[parts])
+    pyroxene = volume * library.shares[parts][:, :, 0]
+    calcium = (pyroxene * library.calcium[parts]).sum(axis=1)
+    return mixed, shares, calcium / np.maximum(pyroxene.sum(axis=1), 1e-9)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.mineral.library import CLASSES, Library
+from models.mineral.library import CLASSES, MINERALS, Library
 
 FOLDS = 5
 FOLDER = Path(__file__).resolve().parent / "held_out"
@@ -69,7 +69,7 @@ def absent(library: Library, mineral: str) -> tuple[Library, Library]:
     It is asked the mineral itself and, for comparison, the first fold's specimens, which it has
     not seen either, as far as they hold none of the mineral.
     """
-    traces = library.shares[:, CLASSES.index(mineral)] > TRACE_SHARE
+    traces = library.shares[:, MINERALS.index(mineral)] > TRACE_SHARE
     first = folds_of(library) == 0
     return (
         library.where(~traces & ~first),

@@ -1,8 +1,8 @@
 """The measured spectra, what each is made of, and which were made from the same rock.
 
 RELAB spectra (doi:10.17189/1519032) as Korda et al. (2023) prepared them. Two traps: the
-library codes pigeonite and other low-calcium clinopyroxene as CPX, so the split between low-Ca
-and high-Ca pyroxene is made here from the wollastonite content; and one rock often gave a dozen
+library codes pigeonite and other low-calcium clinopyroxene as CPX, so low-Ca and high-Ca pyroxene
+are told apart here by wollastonite content; and one rock often gave a dozen
 rows (grain sizes, mixtures), so every split keeps whole parent specimens together.
 """
 
@@ -17,13 +17,16 @@ CLASSES = ("low-ca-pyroxene", "high-ca-pyroxene", "olivine", "plagioclase", "oth
 """In the order of the logits."""
 
 PIGEONITE_LIMIT = 0.20
-"""Wollastonite content at and below which a clinopyroxene is low-calcium (Morimoto 1988)."""
+"""Mean wollastonite content at and below which pyroxene is low-calcium (Morimoto 1988)."""
+
+MINERALS = ("pyroxene", "olivine", "plagioclase")
+"""In the order of the columns of shares."""
 
 DOMINANT_SHARE = 0.75
 """A mineral with at least this share of the silicates gives a spectrum its class; otherwise the
-spectrum is of a mixture. The two pyroxenes count together and the larger gives its name: their
-bands merge into those of one pyroxene of intermediate calcium, and grains on the Moon are zoned
-from one into the other."""
+spectrum is of a mixture. Pyroxenes count together and their mean calcium names them: their bands
+merge into those of one pyroxene of intermediate calcium, and grains on the Moon are zoned from
+one into the other."""
 
 TRAINING_SOURCES = ("Earth", "Synthetic", "Other-Met")
 RETURNED = "Moon-Ret"
@@ -39,7 +42,9 @@ class Library:
     reflectance: NDArray[np.float64]
     """(spectra, bands)"""
     shares: NDArray[np.float64]
-    """(spectra, 4) volume shares of the first four classes, adding up to 1."""
+    """(spectra, 3) volume shares of MINERALS, adding up to 1."""
+    calcium: NDArray[np.float64]
+    """(spectra,) mean wollastonite content of the pyroxene, 0 to 0.5; 0 where there is none."""
     source: NDArray[np.str_]
     name: NDArray[np.str_]
     specimen: NDArray[np.int64]
@@ -51,18 +56,16 @@ class Library:
     @property
     def label(self) -> NDArray[np.int64]:
         """(spectra,) class number."""
-        dominant = self.dominance >= DOMINANT_SHARE
-        return np.where(dominant, _largest(self.shares), CLASSES.index("other"))
-
-    @property
-    def dominance(self) -> NDArray[np.float64]:
-        """(spectra,) share of the mineral that a spectrum is named after."""
-        return dominance_of(self.shares)
+        high = self.calcium > PIGEONITE_LIMIT
+        largest = self.shares.argmax(axis=1)
+        named = np.where(largest == 0, high.astype(np.int64), largest + 1)
+        dominant = self.shares.max(axis=1) >= DOMINANT_SHARE
+        return np.where(dominant, named, CLASSES.index("other"))
 
     def where(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "Library":
         """Return the chosen rows."""
         return Library(
-            self.wavelength_nm, self.reflectance[keep], self.shares[keep],
+            self.wavelength_nm, self.reflectance[keep], self.shares[keep], self.calcium[keep],
             self.source[keep], self.name[keep], self.specimen[keep],
         )  # fmt: skip
 
@@ -77,19 +80,6 @@ class Library:
     def training(self) -> "Library":
         """Return what a model may learn from: nothing that came back from the Moon or Mars."""
         return self.where(np.isin(self.source, TRAINING_SOURCES))
-
-
-def dominance_of(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (spectra,) share of the largest mineral, both pyroxenes counting as one."""
-    return np.max([shares[:, 0] + shares[:, 1], shares[:, 2], shares[:, 3]], axis=0)
-
-
-def _largest(shares: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return (spectra,) class number of the largest mineral."""
-    pyroxene = shares[:, 0] + shares[:, 1]
-    high = shares[:, 1] > shares[:, 0]
-    rest = np.where(shares[:, 2] >= shares[:, 3], 2, 3)
-    return np.where(pyroxene >= shares[:, 2:].max(axis=1), high.astype(np.int64), rest)
 
 
 def find_data(given: Path | None) -> Path:
@@ -108,6 +98,7 @@ def read_library(data: Path) -> Library:
     """Return all spectra in ``relab_minerals.npz``."""
     with np.load(data / "spectra" / "relab_minerals.npz", allow_pickle=False) as stored:
         labels = np.nan_to_num(stored["label"]).astype(np.float64)
+        shares, calcium = composition_of(labels)
         columns = {
             str(name): np.char.strip(stored["metadata"][:, index])
             for index, name in enumerate(stored["metadata_name"])
@@ -115,21 +106,24 @@ def read_library(data: Path) -> Library:
         return Library(
             wavelength_nm=stored["wavelength_nm"].astype(np.float64),
             reflectance=stored["reflectance"].astype(np.float64),
-            shares=shares_of(labels),
+            shares=shares,
+            calcium=calcium,
             source=columns["Source"],
             name=columns["SampleName"],
             specimen=specimens(columns["SampleID"], columns["SampleName"]),
         )
 
 
-def shares_of(labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (spectra, 4) shares by class from the library's 15 label columns."""
+def composition_of(
+    labels: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (spectra, 3) shares and (spectra,) calcium from the library's 15 label columns."""
     olivine, orthopyroxene, clinopyroxene, plagioclase = labels[:, :4].T
-    analysed = labels[:, 9:12].sum(axis=1) > 0
-    pigeonite = analysed & (labels[:, 11].round(3) <= PIGEONITE_LIMIT)
-    low = orthopyroxene + np.where(pigeonite, clinopyroxene, 0)
-    high = np.where(pigeonite, 0, clinopyroxene)
-    return np.stack([low, high, olivine, plagioclase], axis=1)
+    pyroxene = orthopyroxene + clinopyroxene
+    calcium = orthopyroxene * labels[:, 8] + clinopyroxene * labels[:, 11]
+    calcium = np.where(pyroxene > 0, calcium / np.maximum(pyroxene, 1e-9), 0)
+    # Rounded: 0.2 as the library stores it, in 32 bits, is a little more than 0.2.
+    return np.stack([pyroxene, olivine, plagioclase], axis=1), calcium.round(4)
 
 
 def specimens(identity: NDArray[np.str_], name: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -56,9 +56,14 @@ def read_spectra(path: Path) -> Spectra:
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise FormError(f"{path}: one array, not an .npz of several; see --help")
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except FormError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FormError(f"{path}: not a readable .npz file without pickles: {error}") from error
     missing = {"wavelength_nm", "reflectance", "phase"} - set(arrays)
     if missing:

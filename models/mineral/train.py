@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from models.int8 import card, writer
-from models.mineral import calibration, held_out
+from models.mineral import calibration, evaluate, held_out
 from models.mineral.held_out import FOLDS, Unseen, folds_of
 from models.mineral.library import CLASSES, Library, find_data, read_library
 from models.mineral.network import BANDS, BATCH, CHANNELS, MineralNetwork
@@ -40,6 +40,7 @@ def main() -> None:
     with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
         flying, *networks = pool.map(fit, [library, *lessons], range(SEED, SEED + len(lessons) + 1))
     unseen = _unseen(library, fold, networks[:FOLDS])
+    _write(FOLDER, flying, library, unseen)
     for number, network in enumerate(networks[:FOLDS]):
         others = unseen.where(fold != number)
         _write(held_out.folder_of(number), network, lessons[number], others)
@@ -47,7 +48,7 @@ def main() -> None:
         held_out.ABSENT, networks[FOLDS:], lessons[FOLDS:], strict=True
     ):
         _write(held_out.FOLDER / f"without_{mineral}", network, seen, unseen.where(fold != 0))
-    _write(FOLDER, flying, library, unseen)
+    evaluate.main(["--data", str(data), "--card"])
     print(f"right on held-out specimens: {unseen.right.mean():.3f} of {len(unseen.right)}")
 
 

@@ -11,10 +11,12 @@ from torch.nn import functional
 from models.int8.network import Network
 from models.mineral.examples import Examples, batches, prepared
 from models.mineral.library import CLASSES, Library
-from models.mineral.network import BATCH, MineralNetwork
+from models.mineral.network import MineralNetwork
 
-FLOAT_STEPS = 1000
-QUANTISED_STEPS = 400
+FLOAT_STEPS = 900
+QUANTISED_STEPS = 300
+EXAMPLES = 128
+"""Spectra a step."""
 STRANGER_WEIGHT = 0.5
 """How much telling strangers counts beside telling classes."""
 
@@ -38,7 +40,7 @@ def fit(library: Library, seed: int) -> MineralNetwork:
     network = MineralNetwork(len(CLASSES))
     network.train()
     _descend(network, [{"params": network.parameters(), "lr": 3e-3}], library, FLOAT_STEPS, rng)
-    network.quantise([torch.from_numpy(e.tensor) for e in batches(library, 8, BATCH, rng)])
+    network.quantise([torch.from_numpy(e.tensor) for e in batches(library, 8, EXAMPLES, rng)])
     _descend(network, network.parameter_groups(5e-4, 2e-3), library, QUANTISED_STEPS, rng)
     network.eval()
     return network
@@ -54,7 +56,7 @@ def _descend(
     """Take so many steps of AdamW with a cosine schedule, each on a fresh batch."""
     optimiser = torch.optim.AdamW(groups, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for examples in batches(library, steps, BATCH, rng):
+    for examples in batches(library, steps, EXAMPLES, rng):
         loss = loss_of(network, examples)
         optimiser.zero_grad()
         loss.backward()

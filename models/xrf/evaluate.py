@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from flight.board.sensors.reading import FrameError
+from models.measured import record
 from models.mineral.library import find_data
 from models.xrf import sets
 from models.xrf.compositions import ANSWERED
@@ -40,6 +41,7 @@ from models.xrf.response import calibrate
 from models.xrf.sets import FormError, Sample
 
 FOLDER = Path(__file__).resolve().parent
+COMMAND = "python -m models.xrf.evaluate"
 Report = dict[str, Any]
 
 
@@ -52,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--composition", type=Path, metavar="FILE.toml", help="what it is of")
     parser.add_argument("--data", type=Path, help="folder of real data; default ../shared/data")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--card", action="store_true", help="write its own sets' figures there")
     options = parser.parse_args(arguments)
     if (options.spectra is None) != (options.composition is None):
         parser.error("--spectra and --composition belong together")
@@ -65,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FormError, FrameError, OSError, ValueError) as error:
         print(f"models.xrf.evaluate: {error}", file=sys.stderr)
         return 2
+    if options.card and "sets" in report:
+        record(FOLDER, COMMAND, report)
     print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
 
@@ -78,12 +83,14 @@ def own_sets(data: Path) -> Report:
         "missions_1e7_counts": on_missions(data, response, sets.LONG_DWELL),
         "measured_bcr_2g": report_on(sets.bcr(data), judges_of(FOLDER, response)),
     }
-    contamination = {
-        "simulated": sets.simulated_contamination(data, response),
-        "measured": sets.measured_contamination(data),
+    metal = {
+        "metal_simulated": sets.simulated_contamination(data, response),
+        "metal_measured": sets.measured_contamination(data),
     }
-    top = {**short, "int8": {**short["int8"], "contamination_auroc": contamination["simulated"]}}
-    return {**top, "sets": parts, "contamination_auroc": contamination}
+    parts |= {name: {"n": n, "int8": {"contamination_auroc": found}, "float": {}, "baselines": {}}
+              for name, (n, found) in metal.items()}  # fmt: skip
+    found = parts["metal_simulated"]["int8"]["contamination_auroc"]
+    return {**short, "int8": {**short["int8"], "contamination_auroc": found}, "sets": parts}
 
 
 def on_missions(data: Path, response: Any, total: float) -> Report:
@@ -110,15 +117,14 @@ def _report(truth: np.ndarray, said: dict[str, np.ndarray]) -> Report:
 
 def as_text(report: Report) -> str:
     """Return the report as tables for people."""
-    tables = [
-        _table(name, metric, part)
-        for name, part in report.get("sets", {"spectra": report}).items()
-        for metric in ("rmse_wt_percent", "relative_error")
-    ]
-    found = report.get("contamination_auroc", {})
-    return "\n\n".join(
-        tables + [f"contamination_auroc, {name}: {_cell(cell)}" for name, cell in found.items()]
-    )
+    tables = []
+    for name, part in report.get("sets", {"spectra": report}).items():
+        if "contamination_auroc" in part["int8"] and "rmse_wt_percent" not in part["int8"]:
+            cell = _cell(part["int8"]["contamination_auroc"])
+            tables.append(f"{name}, contamination_auroc, n = {part['n']}: {cell}")
+            continue
+        tables += [_table(name, m, part) for m in ("rmse_wt_percent", "relative_error")]
+    return "\n\n".join(tables)
 
 
 def _table(name: str, metric: str, report: Report) -> str:

@@ -134,8 +134,8 @@ def metal_share(counts: NDArray[np.int64], offset_mev: int, gain_mev: int) -> fl
     return max(shares)
 
 
-def simulated_contamination(data: Path, response: Response) -> dict[str, float | None]:
-    """Return the AUROC of lunar samples with 1-10 % of the beam on metal, at 1e5 counts."""
+def simulated_contamination(data: Path, response: Response) -> tuple[int, dict[str, float | None]]:
+    """Return number and AUROC of lunar samples with 1-10 % of the beam on metal."""
     rng = np.random.default_rng(SEED)
     percent = compositions.around(compositions.lunar(data), 300, rng)
     strange = np.arange(300) % 2 == 1
@@ -151,11 +151,11 @@ def simulated_contamination(data: Path, response: Response) -> dict[str, float |
     counts = rng.poisson(SHORT_DWELL * rate / rate.sum(axis=1, keepdims=True))
     gain = round((CHANNELS_KEV[1] - CHANNELS_KEV[0]) * 1e6)
     score = np.array([metal_share(row, 0, gain) for row in counts])
-    return _auroc(score, strange)
+    return len(score), _auroc(score, strange)
 
 
-def measured_contamination(data: Path) -> dict[str, float | None]:
-    """Return the AUROC of the metal cross-hair over the basalt puck, 5 s and 24 s dwells."""
+def measured_contamination(data: Path) -> tuple[int, dict[str, float | None]]:
+    """Return number and AUROC of the metal cross-hair (5 s) over the basalt puck (24 s)."""
     folder = data / "xrf" / "pixl_breadboard"
     with np.load(folder / "pucks_BHVO_25spectra_detA.npz") as stored:
         rock = stored["counts"].astype(np.int64)
@@ -163,7 +163,7 @@ def measured_contamination(data: Path) -> dict[str, float | None]:
         metal = stored["counts"].astype(np.int64)[::6]
     gain = round(PUCK_GAIN_KEV * 1e6)
     score = np.array([metal_share(row, 0, gain) for row in np.concatenate([rock, metal])])
-    return _auroc(score, np.arange(len(score)) >= len(rock))
+    return len(score), _auroc(score, np.arange(len(score)) >= len(rock))
 
 
 def _auroc(score: NDArray[np.float64], strange: NDArray[np.bool_]) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from flight.autonomy.oxides import DECADES, OxidePolicy, compressed
 from models.int8 import card, writer
 from models.int8.graph import Graph
 from models.mineral.library import find_data
-from models.xrf import compositions
+from models.xrf import compositions, evaluate
 from models.xrf.compositions import ANSWERED, Compositions
 from models.xrf.examples import counted, shares_of
 from models.xrf.network import INPUT_SHAPE, XrfNetwork
@@ -48,6 +48,7 @@ def main() -> None:
     _write(FOLDER, flying, sigma, prose(known))
     for mission, trained in zip(missions, held, strict=True):
         _write(HELD_OUT / mission, trained, sigma, {})
+    evaluate.main(["--data", str(data), "--card"])
 
 
 def _errors(response: Response, known: Compositions, held: dict[str, Trained]) -> np.ndarray:

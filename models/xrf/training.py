@@ -13,12 +13,12 @@ from models.xrf.examples import counted, shares_of
 from models.xrf.network import XrfNetwork
 from models.xrf.response import Response
 
-POOL = 6000
+POOL = 5000
 """Compositions: half around lunar analyses, half wider."""
 
-FLOAT_STEPS = 2500
-QUANTISED_STEPS = 700
-EXAMPLES = 192
+FLOAT_STEPS = 2000
+QUANTISED_STEPS = 500
+EXAMPLES = 128
 LEAST_TOTAL, MOST_TOTAL = 1e4, 1e8
 """Counts in a spectrum, drawn evenly in the logarithm."""
 

@@ -140,7 +140,7 @@ def draw_instrument(rng: np.random.Generator) -> Instrument:
         low, high = rng.uniform(450, 620), rng.uniform(2150, 2500)
         bands = np.sort(rng.uniform(low, high, count))
     noise = float(np.exp(rng.uniform(np.log(60), np.log(800))))
-    return Instrument(bands, noise, 0.03, 0.006, float(rng.uniform(850, 1050)))
+    return Instrument(bands, noise, 0.08, 0.006, float(rng.uniform(850, 1050)))
 
 
 def interpolation(known_nm: Array, wanted_nm: Array) -> Array:
