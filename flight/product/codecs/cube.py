@@ -93,7 +93,7 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
     sums = np.abs(residuals).sum(axis=(1, 2), dtype=np.int64)
     levels = [level_of(level_code(int(total) * UNIT // (lines * width))) for total in sums]
     side = Side(planes.lowest, planes.highest, planes.means, weights, np.array(levels), ())
-    side, contexts = _contexts(side, magnitudes)
+    side, contexts = _contexts(planes, side, magnitudes)
 
     folded = fold(residuals).reshape(-1, width)
     contexts = contexts.reshape(-1, width)
@@ -109,20 +109,18 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
 
 
 def _residuals(planes: Planes, weights: NDArray[np.int64]) -> Residuals:
-    bands, lines, width = planes.shape
-    features = np.empty((FEATURES, lines, width))
+    _, lines, width = planes.shape
     residuals = np.empty(planes.shape, np.int32)
-    for band in range(bands):
-        put_features(features, *planes.around(band))
-        sums = weights[band].astype(np.float64) @ features.reshape(FEATURES, -1)
-        mean = int(planes.means[band])
-        predicted = round_prediction(sums, planes.lowest - mean, planes.highest - mean)
-        np.subtract(
-            planes.lines_of(band),
-            predicted.reshape(lines, width),
-            out=residuals[band],
-            casting="unsafe",
-        )
+    lowest = (planes.lowest - planes.means).astype(np.float64)[:, None]
+    highest = (planes.highest - planes.means).astype(np.float64)[:, None]
+    for first, end in planes.blocks(lines * width):
+        features = np.empty((end - first, FEATURES, lines, width))
+        put_features(features.swapaxes(0, 1), *planes.around(first, end, slice(None)))
+        rows = features.reshape(end - first, FEATURES, -1)
+        sums = (weights[first:end, None, :].astype(np.float64) @ rows)[:, 0]
+        predicted = round_prediction(sums, lowest[first:end], highest[first:end])
+        wanted = planes.lines_of(first, end)
+        residuals[first:end] = wanted - predicted.reshape(wanted.shape)
     return residuals
 
 
@@ -140,7 +138,7 @@ def _bounded_residuals(planes: Planes, weights: NDArray[np.int64], maximum_error
     return residuals.reshape(planes.shape)
 
 
-def _contexts(side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
+def _contexts(planes: Planes, side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
     """Return the side information with fitted clue weights, and every residual's context."""
     bands, lines, width = magnitudes.shape
     padded = np.zeros((bands + 2, lines + 1, width + 2), np.float32)
@@ -151,30 +149,35 @@ def _contexts(side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
     columns[:, 0] = side.levels[:, None]
     for line in range(lines - 1):
         columns[:, line + 1] = next_magnitude_column(columns[:, line], magnitudes[:, line])
-    scales = band_scales(side.levels)
+    scales = band_scales(side.levels)[:, None, None]
 
-    def clues_of(band: int) -> list[Reals]:
-        level = np.full((1, 1), side.levels[band], np.float32)
+    levels = side.levels.astype(np.float32)[:, None, None]
+
+    def clues_of(first: int, end: int) -> list[Reals]:
         return clues(
-            level=level,
-            scale=scales[band, None, None],
-            before=padded[band + 1, 1:],
-            before2=padded[band, 1:, 1:-1],
-            above=padded[band + 2, :-1],
-            column=columns[band],
+            level=levels[first:end],
+            scale=scales[first:end],
+            before=padded[first + 1 : end + 1, 1:],
+            before2=padded[first:end, 1:, 1:-1],
+            above=padded[first + 2 : end + 2, :-1],
+            column=columns[first:end],
         )
 
     chosen = range(bands)[:: max(1, bands // _FIT_BANDS)]
     stride = min(lines, max(1, len(chosen) * lines * width // _FIT_RESIDUALS))
     some = slice(stride // 2, None, stride)
     sampled = np.concatenate(
-        [np.stack([clue[some].reshape(-1) for clue in clues_of(band)]) for band in chosen], axis=1
+        [
+            np.stack([clue[0, some].reshape(-1) for clue in clues_of(band, band + 1)])
+            for band in chosen
+        ],
+        axis=1,
     )
     target = np.concatenate([magnitudes[band, some].reshape(-1) for band in chosen])
     weights = fit_activity(sampled, target)
     contexts = np.empty(magnitudes.shape, np.uint8)
-    for band in range(bands):
-        contexts[band] = context_of(activity(weights, clues_of(band)))
+    for first, end in planes.blocks(lines * width):
+        contexts[first:end] = context_of(activity(weights, clues_of(first, end)))
     return replace(side, clue_weights=weights), contexts
 
 

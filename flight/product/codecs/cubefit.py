@@ -1,5 +1,6 @@
 """How the cube encoder fits its weights: least squares a band, exact to the last bit."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from flight.product.codecs.types import Integers, Shape
 _RIDGE = 1e-6
 _FIT_PIXELS = 6000
 """A band's weights are fitted to about so many of its pixels."""
+_BLOCK = 1 << 13
 _LEAST_PIXELS = 128
 """Bands of fewer pixels than this share their weights until there are so many."""
 _LARGE = 1 << 11
@@ -71,17 +73,27 @@ class Planes:
             columns,
         )
 
-    def lines_of(self, band: int) -> Floats:
-        """Return a band's samples relative to its mean."""
-        return self.values[band + BANDS_BACK, 1:, 1:-1]
+    def blocks(self, pixels: int) -> Iterator[tuple[int, int]]:
+        """Yield the first and end band of blocks that numpy takes at once, in the cache."""
+        step = max(1, _BLOCK // max(pixels, 1))
+        for first in range(0, self.shape[0], step):
+            yield first, min(first + step, self.shape[0])
 
-    def around(self, band: int) -> tuple[list[Floats], list[Floats], list[Floats]]:
-        """Return what ``put_features`` needs for all of a band's lines."""
-        here = band + BANDS_BACK
+    def lines_of(self, first: int, end: int) -> Floats:
+        """Return some bands' samples relative to their means."""
+        return self.values[first + BANDS_BACK : end + BANDS_BACK, 1:, 1:-1]
+
+    def around(
+        self, first: int, end: int, chosen: slice
+    ) -> tuple[list[Floats], list[Floats], list[Floats]]:
+        """Return what ``put_features`` needs for the chosen lines of some bands."""
+        bands = [slice(first + at, end + at) for at in range(BANDS_BACK, -1, -1)]
+        last = LINES_BACK - 1
+        columns = [slice(first + last - back, end + last - back) for back in range(LINES_BACK)]
         return (
-            [self.values[here - back, 1:, 1:-1] for back in range(1, BANDS_BACK + 1)],
-            [self.values[here - back, :-1] for back in range(LINES_BACK)],
-            [self.columns[band + LINES_BACK - 1 - back] for back in range(LINES_BACK)],
+            [self.values[band, 1:, 1:-1][:, chosen] for band in bands[1:]],
+            [self.values[band, :-1][:, chosen] for band in bands[:LINES_BACK]],
+            [self.columns[column][:, chosen] for column in columns],
         )
 
     def side(self, weights: NDArray[np.int64]) -> Side:
@@ -96,26 +108,20 @@ def fit_weights(planes: Planes, maximum_error: int) -> tuple[NDArray[np.int64], 
     stride = max(1, lines * width // _FIT_PIXELS)
     chosen = slice(min(stride, lines) // 2, None, stride)
     count = len(range(lines)[chosen]) * width
-    features = np.empty((FEATURES, count // width, width))
-    flat = features.reshape(FEATURES, -1)
     fractions = fraction_bits(2 * max(planes.highest - planes.lowest, 1), count)
     gram = np.empty((bands, FEATURES, FEATURES))
     right = np.empty((bands, FEATURES))
-    for band in range(bands):
-        same, above, columns = planes.around(band)
-        put_features(
-            features,
-            [lines[chosen] for lines in same],
-            [lines[chosen] for lines in above],
-            [lines[chosen] for lines in columns],
-        )
-        target = planes.lines_of(band)[chosen].reshape(-1)
+    for first, end in planes.blocks(count):
+        features = np.empty((end - first, FEATURES, count // width, width))
+        put_features(features.swapaxes(0, 1), *planes.around(first, end, chosen))
+        rows = features.reshape(end - first, FEATURES, count)
+        target = planes.lines_of(first, end)[:, chosen].reshape(end - first, count, 1)
         if fractions < _COLUMN_FRACTION:
-            flat[:] = quantise(flat, fractions)
+            rows = quantise(rows, fractions)
         if fractions < 0:
             target = quantise(target, fractions)
-        gram[band] = flat @ flat.T
-        right[band] = flat @ target
+        gram[first:end] = rows @ rows.swapaxes(1, 2)
+        right[first:end] = (rows @ target)[:, :, 0]
     _add_ridge(gram, count, maximum_error)
     group = max(1, -(-_LEAST_PIXELS // (lines * width)))
     packing = Packing(_DROP, min(group, bands), adaptive=lines * width < _LARGE)

@@ -56,7 +56,7 @@ def put_features(
     above: list[Floats],
     columns: list[Floats],
 ) -> None:
-    """Fill ``out`` (FEATURES, rows, samples) with what foretells some lines.
+    """Fill ``out`` (FEATURES, …, samples) with what foretells some lines.
 
     ``same`` holds the lines in the bands before, nearest first; ``above`` the lines above with
     one sample of padding at each end, this band first; ``columns`` the column means likewise.
@@ -65,8 +65,8 @@ def put_features(
         out[index] = lines
     for index, lines in enumerate(above):
         place = BANDS_BACK + 2 * index
-        out[place] = lines[:, 1:-1]
-        np.add(lines[:, :-2], lines[:, 2:], out=out[place + 1])
+        out[place] = lines[..., 1:-1]
+        np.add(lines[..., :-2], lines[..., 2:], out=out[place + 1])
     for index, lines in enumerate(columns):
         out[BANDS_BACK + 2 * LINES_BACK + index] = lines
 
@@ -112,19 +112,19 @@ def band_scales(levels: NDArray[np.int64]) -> Reals:
 def clues(
     *, level: Reals, scale: Reals, before: Reals, before2: Reals, above: Reals, column: Reals
 ) -> list[Reals]:
-    """Return CLUES arrays (rows, samples) that foretell residual magnitudes, in 1/16.
+    """Return CLUES arrays (…, samples) that foretell residual magnitudes, in 1/16.
 
     ``before``, ``before2`` and ``above`` are magnitudes one and two bands before and in the line
     above, padded by one at each end (``before2`` is not); ``column`` a running mean down the
-    column. ``level`` and ``scale`` are (rows, 1): the band's mean magnitude, and by what factor
+    column. ``level`` and ``scale`` are (…, 1): the band's mean magnitude, and by what factor
     the band before differs.
     """
     return [
         np.broadcast_to(level, column.shape),
-        before[:, 1:-1] * scale,
-        (before[:, :-2] + before[:, 2:]) * scale,
+        before[..., 1:-1] * scale,
+        (before[..., :-2] + before[..., 2:]) * scale,
         before2 * scale,
-        above[:, 1:-1],
-        above[:, :-2] + above[:, 2:],
+        above[..., 1:-1],
+        above[..., :-2] + above[..., 2:],
         column,
     ]
