@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-NAME = b"farside_watched"
 OK, IOERR, FULL, READONLY = 0, 10, 13, 8
 
 Observer = Callable[[str, str, int, bytes], int]
@@ -56,10 +55,16 @@ _DELETE = ctypes.CFUNCTYPE(_i, _p, ctypes.c_char_p, _i)
 _TYPES = {name: ctypes.CFUNCTYPE(_i, *arguments) for name, arguments in _METHODS}
 
 
+_alive: list["WatchedVfs"] = []
+"""sqlite keeps pointers to every VFS until the process ends, so Python must keep them too."""
+
+
 class WatchedVfs:
-    """The system's VFS with an observer in front; one a process, since sqlite keeps the name."""
+    """The system's VFS with an observer in front."""
 
     def __init__(self) -> None:
+        self.name = b"farside_watched_%d" % len(_alive)
+        _alive.append(self)
         self.observer: Observer = lambda _call, _path, _offset, _data: OK
         library = ctypes.CDLL(_sqlite3.__file__)
         find = library.sqlite3_vfs_find
@@ -67,12 +72,12 @@ class WatchedVfs:
         system = find(None)
         self._system = system
         self._vfs = _Vfs.from_buffer_copy(system.contents)
-        self._vfs.name = NAME
+        self._vfs.name = self.name
         self._vfs.next = None
         self._paths: dict[int, str] = {}
         self._real: dict[int, dict[str, Callable[..., int]]] = {}
         self._watched: dict[int, _IoMethods] = {}
-        self._keep: list[object] = [NAME]
+        self._keep: list[object] = []
         self._real_open = _OPEN(system.contents.open)
         self._real_delete = _DELETE(system.contents.delete)
         self._vfs.open = self._pointer(_OPEN(self._open))
@@ -82,7 +87,7 @@ class WatchedVfs:
 
     def connect(self, path: Path) -> sqlite3.Connection:
         return sqlite3.connect(
-            f"file:{path}?vfs={NAME.decode()}",
+            f"file:{path}?vfs={self.name.decode()}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,

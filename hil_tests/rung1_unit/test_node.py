@@ -474,7 +474,7 @@ def test_deliveries_wait_in_the_store_beyond_the_limit() -> None:
 
 
 def test_a_store_without_room_says_so() -> None:
-    there = world(1, 2, stores={1: ram(quota_bytes=1_000)})
+    there = world(1, 2, stores={1: ram(quota_bytes=1_000, received_quota_bytes=1_000)})
     ticket = there.send("1", bytes(5_000), ipn(2, 65))
     there.run(1)
     assert there.said("1", SendRefused) == [SendRefused(ticket)]

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 
 from flight.instant import Instant
+from flight.relay.bundle import Bundle
+from flight.relay.errors import WireError
 from flight.relay.node.clerk import Clerk
 from flight.relay.node.keeper import Keeper
 from flight.relay.node.queues import Held, Queues
 from flight.relay.node.tally import Tally
-from flight.relay.node.values import NodeEvent
+from flight.relay.node.values import NodeEvent, ReportReceived
 from flight.relay.settings import NodeSettings
-from flight.relay.status import Status
+from flight.relay.status import Status, read_status_report
 from flight.relay.store.values import Reason
 
 
@@ -34,6 +36,18 @@ class Desk:
                 report_to=held.label.report_to,
                 now=now,
             )
+
+    def answer(self, bundle: Bundle, now: Instant) -> None:
+        """Do what a bundle for the node itself asks: echo it, or take its status report."""
+        if bundle.primary.destination.service == self.settings.echo_service:
+            self.clerk.echo(bundle, now)
+            return
+        try:
+            report = read_status_report(bundle.payload)
+        except WireError:
+            self.tally.malformed += 1
+            return
+        self.events.append(ReportReceived(report))
 
     def finish(self, sequences: tuple[int, ...]) -> None:
         """Let bundles go that are in other hands now."""

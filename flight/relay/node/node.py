@@ -16,7 +16,6 @@ from flight.relay.bpsec import SecurityPolicy, protect_bundle
 from flight.relay.bundle import encode_bundle
 from flight.relay.contacts import ContactPlan
 from flight.relay.endpoint import NONE, EndpointId
-from flight.relay.errors import WireError
 from flight.relay.ltp.events import BlockDelivered, BlockFailed, BlockReceived
 from flight.relay.node.clerk import Clerk
 from flight.relay.node.deliveries import Deliveries, Whole
@@ -34,12 +33,11 @@ from flight.relay.node.values import (
     Delivery,
     NodeEvent,
     NodeStatus,
-    ReportReceived,
     SendRefused,
 )
 from flight.relay.routing import Router
 from flight.relay.settings import NodeSettings
-from flight.relay.status import Status, read_status_report
+from flight.relay.status import Status
 from flight.relay.store import Store
 from flight.relay.store.values import Reason
 
@@ -274,7 +272,7 @@ class Node:
         primary = whole.bundle.primary
         service = primary.destination.service
         if service == ADMINISTRATIVE_SERVICE or service == self.settings.echo_service != 0:
-            self._answer(whole, now)
+            self._desk.answer(whole.bundle, now)
             self._deliveries.release(whole.sequences)
             self._desk.finish(whole.sequences)
             return
@@ -289,14 +287,3 @@ class Node:
                 sequences=whole.sequences,
             )
         )
-
-    def _answer(self, whole: Whole, now: Instant) -> None:
-        if whole.bundle.primary.destination.service == self.settings.echo_service:
-            self._desk.clerk.echo(whole.bundle, now)
-            return
-        try:
-            report = read_status_report(whole.bundle.payload)
-        except WireError:
-            self._desk.tally.malformed += 1
-            return
-        self._desk.events.append(ReportReceived(report))

@@ -24,7 +24,13 @@ from flight.relay.store.records import (
     Row,
     crc_of,
 )
-from flight.relay.store.recovery import Found, Site, open_database
+from flight.relay.store.recovery import (
+    Found,
+    Site,
+    drop_overwritten,
+    open_database,
+    rewrite_last_blobs,
+)
 from flight.relay.store.reserve import Reserve, is_full
 from flight.relay.store.schema import Connect
 from flight.relay.store.segments import SegmentFiles
@@ -176,7 +182,7 @@ class DiskMedium:
         self._opened.close()
 
     def _begin(self, found: Found, mark: Ledger) -> None:
-        self._drop_overwritten(found)
+        drop_overwritten(found, self._segments)
         for row in found.rows.values():
             self._catalogue.add(row.entry)
             if row.entry.sequence not in found.restored:
@@ -193,53 +199,19 @@ class DiskMedium:
         )
         plan = self._plan()
         plan.deletes.update(found.damaged, found.restored)
-        self._settle_last_commit(plan, found, mark)
+        torn = rewrite_last_blobs(found, self._segments)
+        if torn and mark.commit >= found.ledger.commit:
+            plan.bury(torn, Reason.CORRUPT)
+            found.tell(Trouble.ROWS_DAMAGED, len(torn))
+        else:
+            plan.forget(torn)
+            found.tell(Trouble.UNFINISHED, len(torn))
         plan.stamp()
         self._commit(plan, [found.rows[number] for number in found.restored])
         self._high_water.write_both(self._ledger)
         self._table.extend_log()
         if self._reserve.is_affordable:
             self._reserve.make()
-
-    def _drop_overwritten(self, found: Found) -> None:
-        """Leave out restored rows whose place in the segment files has another owner by now."""
-        restored = set(found.restored)
-        entries = [row.entry for number, row in found.rows.items() if number not in restored]
-        self._segments.claim([entry.extent for entry in entries if entry.extent is not None])
-        taken = {entry.extent for entry in entries}
-        for number in found.restored:
-            row = found.rows[number]
-            extent = row.entry.extent
-            if extent is not None and (
-                extent in taken or crc_of(self._segments.read(extent)) != row.data_crc
-            ):
-                del found.rows[number]
-        found.restored = [number for number in found.restored if number in found.rows]
-
-    def _settle_last_commit(self, plan: Plan, found: Found, mark: Ledger) -> None:
-        """Make sure of the blobs that a power cut may have caught between two syncs.
-
-        Sound ones are written again: after a failed sync the kernel shows bytes that the medium
-        does not have. The others were either never acknowledged, or are damaged.
-        """
-        last = found.ledger.commit
-        torn = []
-        for row in found.rows.values():
-            extent = row.entry.extent
-            if extent is not None and row.ledger.commit == last:
-                blob = self._segments.read(extent)
-                if len(blob) == extent.length and crc_of(blob) == row.data_crc:
-                    self._segments.write(extent, blob)
-                else:
-                    torn.append(row.entry)
-        self._segments.start_sync()
-        self._segments.finish_sync()
-        if torn and mark.commit >= last:
-            plan.bury(torn, Reason.CORRUPT)
-            found.tell(Trouble.ROWS_DAMAGED, len(torn))
-        else:
-            plan.forget(torn)
-            found.tell(Trouble.UNFINISHED, len(torn))
 
     def _plan(self) -> Plan:
         ledger = self._ledger

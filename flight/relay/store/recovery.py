@@ -16,9 +16,18 @@ from pathlib import Path
 
 from flight.relay.store.files import Files
 from flight.relay.store.quarantine import Quarantine
-from flight.relay.store.records import MAGIC, WEIGHT_MODULUS, DamagedError, Ledger, Row, read_row
+from flight.relay.store.records import (
+    MAGIC,
+    WEIGHT_MODULUS,
+    DamagedError,
+    Ledger,
+    Row,
+    crc_of,
+    read_row,
+)
 from flight.relay.store.schema import Connect, is_ours, log_of, prepare
-from flight.relay.store.values import UNSOLICITED, Report, Trouble
+from flight.relay.store.segments import SegmentFiles
+from flight.relay.store.values import UNSOLICITED, Entry, Report, Trouble
 
 _WINDOW_BYTES = 1 << 20
 _LONGEST_ROW = 1 << 13
@@ -88,6 +97,46 @@ def open_database(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
         site.quarantine.copy(site.path, log_of(site.path))
         _restore(found, _search_all(site), mark)
     return connection, found
+
+
+def drop_overwritten(found: Found, segments: SegmentFiles) -> None:
+    """Claim the places of the rows shown, and leave out restored rows that have lost theirs."""
+    restored = set(found.restored)
+    entries = [row.entry for number, row in found.rows.items() if number not in restored]
+    segments.claim([entry.extent for entry in entries if entry.extent is not None])
+    taken = {entry.extent for entry in entries}
+    for number in found.restored:
+        row = found.rows[number]
+        extent = row.entry.extent
+        if extent is not None and (
+            extent in taken or crc_of(segments.read(extent)) != row.data_crc
+        ):
+            del found.rows[number]
+    found.restored = [number for number in found.restored if number in found.rows]
+
+
+def rewrite_last_blobs(found: Found, segments: SegmentFiles) -> list[Entry]:
+    """Make sure of the blobs that a power cut may have caught between two syncs.
+
+    Sound ones are written again: after a failed sync the kernel shows bytes that the medium does
+    not have. The others are returned: they were never acknowledged, or are damaged since.
+
+    Raises:
+        OSError: the medium fails.
+    """
+    last = found.ledger.commit
+    torn = []
+    for row in found.rows.values():
+        extent = row.entry.extent
+        if extent is not None and row.ledger.commit == last:
+            blob = segments.read(extent)
+            if len(blob) == extent.length and crc_of(blob) == row.data_crc:
+                segments.write(extent, blob)
+            else:
+                torn.append(row.entry)
+    segments.start_sync()
+    segments.finish_sync()
+    return torn
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -238,33 +238,26 @@ class Medium(Protocol):
 
     def load(self) -> tuple[Entry, ...]:
         """Return every bundle and tombstone, oldest first."""
-        ...
 
     def apply(self, operations: "tuple[tuple[int, Operation], ...]") -> list[Result]:
         """Do (ticket, operation) pairs in one transaction; return once they are durable."""
-        ...
 
     def tidy(self) -> list[Result]:
         """Do what can wait until results are told: checkpoints, the reserve."""
-        ...
 
     def status(self) -> StoreStatus:
         """Return the counters."""
-        ...
 
     @property
     def boots(self) -> int:
         """How often this store was opened; differs between any two lives of a node."""
-        ...
 
     @property
     def created(self) -> int:
         """The highest creation sequence number that a Put brought."""
-        ...
 
     def close(self) -> None:
         """Let the medium go."""
-        ...
 
 
 class Store(Protocol):
@@ -273,33 +266,25 @@ class Store(Protocol):
     @property
     def boots(self) -> int:
         """How often this store was opened."""
-        ...
 
     @property
     def created(self) -> int:
         """The highest creation sequence number found at open."""
-        ...
 
     def load(self) -> tuple[Entry, ...]:
         """Return the bundles and tombstones found at open, oldest first; call it once."""
-        ...
 
     def submit(self, operation: Operation) -> int | None:
         """Queue one operation and return its ticket, or None when the queue is full."""
-        ...
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while results wait."""
-        ...
 
     def take_done(self) -> tuple[Result, ...]:
         """Return, and forget, the results so far, in order."""
-        ...
 
     def status(self) -> StoreStatus:
         """Return the counters as of the last commit."""
-        ...
 
     def close(self) -> None:
         """Finish what is queued and let the medium go."""
-        ...
