@@ -393,6 +393,7 @@ def test_room_is_given_by_priority_and_the_last_sessions_are_for_the_most_urgent
     sender, _ = engines(send_sessions_max=16, ahead_ms=1)
     sender.set_contact(True, rate_bytes_s=14_000, one_way_ns=LIGHT_NS, now=START)
     assert sender.send_block(block_of(1000), key=1, priority=2, now=START)
+    assert sender.send_block(block_of(1000), key=5, priority=2, now=START)
     assert not sender.has_room(2)
     assert not sender.send_block(block_of(1000), key=2, priority=3, now=START)
     assert sender.send_block(block_of(1000), key=3, priority=1, now=START)

@@ -24,6 +24,8 @@ from flight.relay.ltp.timers import Retry, Timers
 PRIORITIES = 4
 _SERIAL_START_MAX = 1 << 12
 _REPORTS_MAX = 4096
+_AHEAD_BLOCKS = 2
+"""Taken in however slow the line is: one on it and one behind, so that it never falls idle."""
 
 
 class Sender:
@@ -44,6 +46,7 @@ class Sender:
         self._sessions: dict[int, SendSession] = {}
         self._line: tuple[deque[SendSession], ...] = tuple(deque() for _ in range(PRIORITIES))
         self._ahead_bytes = [0] * PRIORITIES
+        self._ahead_blocks = [0] * PRIORITIES
         self._held_bytes = 0
         self._acked: dict[tuple[int, int], int] = {}
         self.delivered = self.failed = self.repeated = 0
@@ -54,19 +57,18 @@ class Sender:
     def has_room(self, priority: int) -> bool:
         """Say whether a block may come in: enough of the line's time is not taken yet.
 
-        What is less urgent does not count; the last eighth of the sessions is for priority 0.
+        What is less urgent does not count; the last eighth of all limits is for priority 0.
         """
         settings = self._settings
-        limit = settings.send_sessions_max
+        most, most_bytes = settings.send_sessions_max, settings.send_bytes_max
         if priority:
-            limit -= (limit + 7) // 8
-        if len(self._sessions) >= limit or self._held_bytes >= settings.send_bytes_max:
+            most, most_bytes = most - (most + 7) // 8, most_bytes - most_bytes // 8
+        if len(self._sessions) >= most or self._held_bytes >= most_bytes:
             return False
-        ahead_bytes = sum(self._ahead_bytes[: priority + 1])
-        if ahead_bytes == 0:
+        if sum(self._ahead_blocks[: priority + 1]) < _AHEAD_BLOCKS:
             return True
-        pacer = self._timers.pacer
-        return pacer.line_ns(ahead_bytes) < settings.ahead_ms * 10**6
+        ahead_ns = self._timers.pacer.line_ns(sum(self._ahead_bytes[: priority + 1]))
+        return ahead_ns < settings.ahead_ms * 10**6
 
     def start(self, block: bytes, *, red_bytes: int, key: int, priority: int, now_ns: int) -> None:
         """Begin a session."""
@@ -86,6 +88,7 @@ class Sender:
         self._sessions[number] = session
         self._held_bytes += len(block)
         self._ahead_bytes[priority] += len(block)
+        self._ahead_blocks[priority] += 1
         if red_bytes:
             self._queue_checkpoint(session, outgoing.queue_red(cutter), 0)
         if red_bytes < len(block):
@@ -116,8 +119,7 @@ class Sender:
             block.queue, block.at = [], 0
             self._line[session.priority].popleft()
             session.in_line = False
-            self._ahead_bytes[session.priority] -= session.ahead_bytes
-            session.ahead_bytes = 0
+            self._clear_ahead(session)
             self._step(session, Signal.ALL_SENT if block.unclaimed else Signal.ALL_CLAIMED)
         return chunk
 
@@ -256,6 +258,13 @@ class Sender:
             line = self._line[session.priority]
             (line.appendleft if first else line.append)(session)
 
+    def _clear_ahead(self, session: SendSession) -> None:
+        """Give back the room that a block took until it had left once."""
+        if session.ahead_bytes:
+            self._ahead_bytes[session.priority] -= session.ahead_bytes
+            self._ahead_blocks[session.priority] -= 1
+            session.ahead_bytes = 0
+
     def _give_up(self, session: SendSession, reason: int) -> None:
         self._fail(session, reason)
         self._stop(session)
@@ -284,6 +293,6 @@ class Sender:
             self.delivered += 1
             self._events.append(BlockDelivered(session.key))
         self._stop(session)
-        self._ahead_bytes[session.priority] -= session.ahead_bytes
+        self._clear_ahead(session)
         self._held_bytes -= session.block_bytes
         del self._sessions[session.number]
