@@ -16,7 +16,13 @@ MAY_IMPORT = {
     "flight.board": PURE,
     "ground": PURE,
     "models": PURE
-    | {"flight.board.runtime", "flight.board.card", "flight.board.known_answer", "tools.sim"},
+    | {
+        "flight.board.runtime",
+        "flight.board.sensors",
+        "flight.board.card",
+        "flight.board.known_answer",
+        "tools.sim",
+    },
 }
 OUTSIDE = {
     "flight.instant": set[str](),
