@@ -7,21 +7,32 @@ import numpy as np
 from models.mineral.library import DOMINANT_SHARE, PIGEONITE_LIMIT, Library
 
 KNOWN_FAILURES = (
-    "Returned samples: all plagioclase is named right, lunar pyroxenes are not told apart well. "
-    "Their bands (945-990 nm) lie between those of the library's low- and high-calcium "
-    "specimens. The spectral angle to class means named all 21 right and is not beaten there, "
-    "though it is far behind on held-out specimens. Tried: more two-pyroxene mixtures, "
-    "steeper instrument errors, equal weight a specimen, calcium in place of endmember shares.",
-    "Leave-specimen-out: ahead of every classical method, but by less than the factor 1.10 aimed "
-    "at over the best of them.",
-    "Anomalies: a mineral kept out of training is found less often than aimed at (0.95 AUROC, 0.85 "
-    "at 5 % false alarms), olivine least: weak olivine looks like a mixture of the rest. Martian "
-    "meteorites are made of known minerals and do not stand out at all.",
-    "Mature soil seen from orbit: the Moon Mineralogy Mapper cube of Aristarchus is called "
-    "plagioclase nearly everywhere, for without bands red-sloped soil and plagioclase look alike. "
-    "Nearly all its pixels are also beyond the anomaly threshold, so the cube gets NO_ANSWER, out "
-    "of distribution. Soil of hidden mineralogy was not among the training examples.",
-    "Confidence holds for spectra like the library's; beyond the anomaly threshold it means nothing.",
+    (
+        "Returned samples: all plagioclase is named right, lunar pyroxenes are not told apart "
+        "well: their bands (945-990 nm) lie between those of the library's low- and high-calcium "
+        "specimens. The spectral angle to class means named all 21 right and is not beaten "
+        "there, though it is far behind on held-out specimens. Tried: more two-pyroxene "
+        "mixtures, steeper instrument errors, calcium in place of endmember shares."
+    ),
+    (
+        "Leave-specimen-out: ahead of every classical method, but by less than the factor 1.10 "
+        "aimed at over the best of them."
+    ),
+    (
+        "Anomalies: a mineral kept out of training is found less often than aimed at (0.95 "
+        "AUROC, 0.85 at 5 % false alarms), olivine least: it looks like a mixture of the rest. "
+        "Martian meteorites are made of known minerals and do not stand out at all."
+    ),
+    (
+        "Mature soil seen from orbit: the Moon Mineralogy Mapper cube of Aristarchus is called "
+        "plagioclase nearly everywhere, for without bands red-sloped soil and plagioclase look "
+        "alike. Nearly all its pixels are also beyond the anomaly threshold, so the cube gets "
+        "NO_ANSWER, out of distribution. Mature soil was not among the training examples."
+    ),
+    (
+        "Confidence holds for spectra like the library's; beyond the anomaly threshold it means "
+        "nothing."
+    ),
 )
 
 
