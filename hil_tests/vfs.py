@@ -59,6 +59,10 @@ _alive: list["WatchedVfs"] = []
 """sqlite keeps pointers to every VFS until the process ends, so Python must keep them too."""
 
 
+class UnwatchableError(Exception):
+    """This Python has sqlite built in, so that nothing can be put between the two."""
+
+
 class WatchedVfs:
     """The system's VFS with an observer in front."""
 
@@ -66,8 +70,11 @@ class WatchedVfs:
         self.name = b"farside_watched_%d" % len(_alive)
         _alive.append(self)
         self.observer: Observer = lambda _call, _path, _offset, _data: OK
-        library = ctypes.CDLL(_sqlite3.__file__)
-        find = library.sqlite3_vfs_find
+        try:
+            library = ctypes.CDLL(_sqlite3.__file__)
+            find = library.sqlite3_vfs_find
+        except AttributeError as error:
+            raise UnwatchableError("sqlite's functions are not within reach") from error
         find.restype = ctypes.POINTER(_Vfs)
         system = find(None)
         self._system = system

@@ -452,10 +452,12 @@ def test_unreleased_deliveries_come_again_after_a_restart_and_released_ones_do_n
     node.release(there.deliveries[1], there.network.now())
     node.store_ready(there.network.now())
     store.close()
-    again = Node(settings(2, 1), open_disk(), plan((1, 2)), there.network.now(), 2)
+    store = open_disk()
+    again = Node(settings(2, 1), store, plan((1, 2)), there.network.now(), 2)
     for _ in range(2):
         again.store_ready(there.network.now())
     assert [delivery.payload for delivery in again.take_deliveries()] == [b"kept"]
+    store.close()
 
 
 def test_deliveries_wait_in_the_store_beyond_the_limit() -> None:

@@ -11,7 +11,7 @@ from flight.relay.store.guard import GuardedMedium
 from flight.relay.store.schema import connect
 from flight.relay.store.values import Kind, Medium, Put, Refused, Report, Stored, Trouble
 from hil_tests.faults import FailAt, FullDisk, WatchedFiles
-from hil_tests.vfs import FULL, IOERR, OK, READONLY, WatchedVfs
+from hil_tests.vfs import FULL, IOERR, OK, READONLY, UnwatchableError, WatchedVfs
 from hil_tests.workload import Model, Workload, fast_directory, look, lost, small_settings
 
 CALLS = 220
@@ -26,7 +26,10 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def vfs() -> WatchedVfs:
-    return WatchedVfs()
+    try:
+        return WatchedVfs()
+    except UnwatchableError as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(autouse=True)

@@ -103,10 +103,9 @@ def check(image: dict[str, bytes], model: Model, home: Path, directory: Path, ta
     tally.reports.update(trouble.name for trouble in finding.reports)
 
 
-def campaign(count: int, seed: int, *, a_life: int = 150) -> Tally:
+def campaign(count: int, seed: int, *, vfs: WatchedVfs, a_life: int = 150) -> Tally:
     """Check ``count`` images, ``a_life`` of each store's life."""
     tally = Tally()
-    vfs = WatchedVfs()
     with tempfile.TemporaryDirectory(dir=fast_directory()) as name:
         while tally.images < count:
             home = Path(name) / f"life{seed}"
@@ -131,7 +130,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    tally = campaign(arguments.images, arguments.seed)
+    tally = campaign(arguments.images, arguments.seed, vfs=WatchedVfs())
     result = {
         "images": tally.images,
         "lost": tally.lost,
