@@ -13,6 +13,8 @@ try:
 except ImportError:  # the `ground` extra is not installed: plain lines do
     RichProgress = None  # type: ignore[assignment, misc]  # a class that may be absent
 
+_WORTH_TELLING = 20
+"""Without a terminal, shorter work is done before anybody asks."""
 _PLAIN_STEP = 10
 """Without a terminal, a line each this many per cent."""
 
@@ -75,6 +77,8 @@ def _plain(title: str, out: TextIO) -> Progress:
 
     def show(done: int, total: int) -> None:
         nonlocal shown
+        if total < _WORTH_TELLING:
+            return
         percent = 100 * done // max(total, 1)
         if percent >= shown + _PLAIN_STEP:
             shown = percent - percent % _PLAIN_STEP

@@ -14,6 +14,7 @@ from flight.autonomy.decide import Memory, decide, remember
 from flight.autonomy.tasks import conclude
 from flight.product.journal import GENESIS, JournalEntry, enter
 from flight.product.values import Decision, Finding
+from ground.archive import Progress
 from ground.inputs import Absent, Difference, Fault, Inputs, gather
 from ground.library import Library
 from ground.words import finding_words, verdict_name
@@ -71,9 +72,16 @@ class Replay:
         return bool(self.checks) and all(c.outcome is Outcome.AGREES for c in self.checks)
 
 
-def replay(library: Library) -> Replay:
+def replay(library: Library, progress: Progress | None = None) -> Replay:
     """Repeat every decision of every board in the archive."""
-    return Replay(tuple(check for node in library.nodes for check in _Board(library, node).run()))
+    total = sum(len(entries) for entries in library.logbook.entries.values())
+    checks: list[Check] = []
+    for node in library.nodes:
+        for check in _Board(library, node).run():
+            checks.append(check)
+            if progress is not None:
+                progress(min(len(checks), total), total)
+    return Replay(tuple(checks))
 
 
 class _Board:

@@ -12,7 +12,7 @@ from ground.commands.common import (
     add_json,
     print_json,
 )
-from ground.console import clean
+from ground.console import clean, progress_bar
 from ground.library import Library, Trouble
 from ground.replay import Check, Outcome, Replay, replay
 from ground.verify import FrameCheck, verify_frames
@@ -36,9 +36,9 @@ def add(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Repeat every decision, and check every whole frame."""
-    with open_archive(options.archive) as archive:
+    with open_archive(options.archive) as archive, progress_bar("replay") as progress:
         library = Library(archive)
-        result = replay(library)
+        result = replay(library, progress)
         frames = verify_frames(library)
     troubles = library.logbook.troubles
     if options.json:

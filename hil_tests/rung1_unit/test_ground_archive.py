@@ -8,9 +8,9 @@ from ground.archive import CATALOGUE_FILE, open_archive, reindex
 from ground.catalogue import CatalogueError
 from ground.raw import RawError, raw_files
 from ground.rows import Filter
-from tools.sim.downlink import START_MS, Board, camera, downlink
+from tools.sim.downlink import START_MS, Board, camera, whole_run
 
-ARRIVALS = tuple(downlink(cameras=2))
+ARRIVALS = whole_run()
 
 
 @pytest.fixture

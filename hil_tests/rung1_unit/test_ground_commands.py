@@ -11,9 +11,9 @@ from flight.product.status import CommandKind, Reply
 from ground.__main__ import main
 from ground.archive import open_archive
 from ground.requests import MOST_WAITING, RequestError, queue_request, read_requests
-from tools.sim.downlink import START_MS, Board, downlink
+from tools.sim.downlink import START_MS, Board, whole_run
 
-ARRIVALS = tuple(downlink(cameras=2, side=128))
+ARRIVALS = whole_run()
 ASKED = {
     "board": 1,
     "kind": CommandKind.SEND_FRAME,

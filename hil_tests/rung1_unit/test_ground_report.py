@@ -11,9 +11,9 @@ from flight.product.part import ProductKind, decode_part
 from ground.archive import open_archive
 from ground.report.markup import Html, join, tag
 from ground.report.page import write_report
-from tools.sim.downlink import Board, downlink
+from tools.sim.downlink import Board, whole_run
 
-ARRIVALS = tuple(downlink(cameras=2, side=128))
+ARRIVALS = whole_run()
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 

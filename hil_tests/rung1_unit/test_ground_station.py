@@ -16,7 +16,7 @@ from ground.archive import open_archive
 from ground.requests import queue_request, read_requests
 from ground.station import Station, _trouble
 from ground.udp import UdpSocket
-from tools.sim.downlink import GROUND_NODE, NODE, START_MS, downlink
+from tools.sim.downlink import GROUND_NODE, NODE, START_MS, whole_run
 
 PLAN = "a contact +0 +3600 1 3 1000000\na contact +0 +3600 3 1 1000000\na range +0 +3600 1 3 0\n"
 
@@ -103,7 +103,7 @@ def send(bench, arrivals):
 
 
 def test_what_a_board_sends_is_archived_once_and_released(bench):
-    arrivals = list(downlink(cameras=2))
+    arrivals = whole_run()
     send(bench, arrivals)
     bench.run(lambda: bench.station.counts.deliveries == len(arrivals))
     rows = bench.archive.products()
@@ -114,14 +114,14 @@ def test_what_a_board_sends_is_archived_once_and_released(bench):
 
 
 def test_priorities_survive_the_way(bench):
-    send(bench, downlink(cameras=1))
+    send(bench, whole_run())
     bench.run(lambda: bench.station.counts.deliveries >= 10 and not bench.board.bundles())
     for row in bench.archive.products():
         assert row.priority == row.header.kind.priority
 
 
 def test_a_delivery_is_kept_until_the_disk_takes_it(bench, monkeypatch):
-    send(bench, list(downlink(cameras=1))[:2])
+    send(bench, whole_run()[:2])
     with monkeypatch.context() as patch:
         patch.setattr(
             bench.archive, "keep", lambda _: (_ for _ in ()).throw(OSError(28, "No space left"))
@@ -137,7 +137,7 @@ def test_a_delivery_is_kept_until_the_disk_takes_it(bench, monkeypatch):
 def test_junk_on_the_socket_is_counted_and_changes_nothing(bench):
     for junk in (b"", b"\xff" * 1500, b"hello"):
         bench.wire.send(junk)
-    send(bench, list(downlink(cameras=1))[:1])
+    send(bench, whole_run()[:1])
     bench.run(lambda: bench.station.counts.deliveries == 1)
     assert bench.station.counts.datagrams_refused >= 1
     assert bench.archive.catalogue.tally().refused == 0
@@ -186,7 +186,7 @@ def test_the_archive_holds_payloads_that_are_no_products_as_refused(bench):
         lifetime_ms=3_600_000,
         now=bench.clock.now(),
     )
-    send(bench, list(downlink(cameras=1))[:1])
+    send(bench, whole_run()[:1])
     bench.run(lambda: bench.station.counts.deliveries == 2)
     assert bench.archive.catalogue.tally().refused == 1
     assert [row.header.kind for row in bench.archive.products()] == [ProductKind.BOOT]

@@ -18,11 +18,11 @@ from ground.replay import Outcome, replay
 from ground.report.markup import tag
 from ground.show import show
 from ground.verify import verify_frames
-from tools.sim.downlink import downlink
+from tools.sim.downlink import whole_run
 
-ARRIVALS = tuple(downlink(cameras=2, side=64))
+ARRIVALS = whole_run()
 NUMBERS = st.integers(0, 2**64 - 1)
-FEW = settings(max_examples=12)
+FEW = settings(max_examples=8)
 MEMORY = Path("/dev/shm")
 
 

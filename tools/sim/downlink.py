@@ -9,6 +9,7 @@ products, parts) is made by the flight code itself. For tests of the ground, and
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -264,6 +265,12 @@ def downlink(
     health = Health(now, ("store_bytes", "temperature_mc", "queued_bundles"), (81_920, -1, 12))
     yield from board.record(ProductKind.HEALTH, health.encode())
     yield from board.record(ProductKind.REPLY, Reply(7, done=True, words="sent").encode())
+
+
+@lru_cache(maxsize=2)
+def whole_run(*, cameras: int = 2, side: int = 128) -> tuple[Arrival, ...]:
+    """Return all arrivals of one run; packing takes time, so tests share what was made."""
+    return tuple(downlink(cameras=cameras, side=side))
 
 
 def main() -> int:
