@@ -20,7 +20,7 @@ from flight.board.runtime import load
 from models.int8.twin import FloatTwin
 from models.mineral.examples import prepared
 from models.mineral.library import Library
-from models.mineral.metrics import Said
+from models.mineral.metrics import NO_CLASS, Said
 
 Array = NDArray[np.float64]
 Judge = Callable[[Array, Array], Said]
@@ -83,11 +83,10 @@ def spectral_angle(library: Library) -> Judge:
 
     def judge(wavelength_nm: Array, reflectance: Array) -> Said:
         known = _unit(_shape(library, wavelength_nm))
-        means = _unit(
-            np.stack([known[library.label == c].mean(axis=0) for c in range(len(PHASES))])
-        )
+        classes = np.unique(library.label)
+        means = _unit(np.stack([known[library.label == c].mean(axis=0) for c in classes]))
         cosine = _unit(_normalised(reflectance)) @ means.T
-        return _uncertain(cosine.argmax(axis=1), 1 - cosine.max(axis=1))
+        return _uncertain(classes[cosine.argmax(axis=1)], 1 - cosine.max(axis=1))
 
     return judge
 
@@ -135,7 +134,7 @@ def component_residual(library: Library) -> Judge:
         components = PCA(12, random_state=0).fit(_shape(library, wavelength_nm))
         seen = _normalised(reflectance)
         rest = seen - components.inverse_transform(components.transform(seen))
-        return _uncertain(np.full(len(seen), -2), np.square(rest).sum(axis=1))
+        return _uncertain(np.full(len(seen), NO_CLASS), np.square(rest).sum(axis=1))
 
     return judge
 

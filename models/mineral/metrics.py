@@ -11,6 +11,9 @@ from models.bootstrap import Interval, interval
 ANOMALY = -1
 """The label of a spectrum that is of no class."""
 
+NO_CLASS = -2
+"""What a method says that only tells how strange a spectrum is."""
+
 CONFIDENCE_BINS = 10
 FALSE_ALARMS = 0.05
 
@@ -62,6 +65,8 @@ def _over(
 
 def balanced_accuracy(truth: Truth, said: Said, rows: NDArray[np.int64]) -> float:
     """Return the mean, over the classes that are there, of the share named right."""
+    if (said.label == NO_CLASS).all():
+        return float("nan")
     label, right = truth.label[rows], truth.label[rows] == said.label[rows]
     return float(np.mean([right[label == c].mean() for c in np.unique(label)]))
 
