@@ -23,6 +23,8 @@ Figures = dict[str, Any]
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 RUNS = 3
+LOSSES = (1, 5, 20)
+"""Percent of parts dropped."""
 KINDS = ("cube", "image", "map", "housekeeping", "xrf")
 DEFAULT_FILES = {
     "cube": "compression/cubes/*.npy",
@@ -141,6 +143,20 @@ def _bounded(codec: CodecId, samples: Array, bound: int, **more: Any) -> Figures
     }
 
 
+def _usable(codec: CodecId, samples: Array, **more: Any) -> Figures:
+    """Return what share of the samples is there when parts are lost, and that all of it is true."""
+    parts = encode(codec, samples, **more)
+    chance = np.random.default_rng(1)
+    figures: Figures = {"parts": len(parts)}
+    for percent in LOSSES:
+        kept = [part for part in parts if chance.random() * 100 >= percent] or [parts[0]]
+        decoded = decode(codec, CODECS[codec].version, kept)
+        true = np.array_equal(decoded.samples[decoded.present], samples[decoded.present])
+        zero = not decoded.samples[~decoded.present].any()
+        figures[f"usable_{percent}"] = float(decoded.present.mean()) if true and zero else -1.0
+    return figures
+
+
 def _cube(path: Path, arguments: argparse.Namespace) -> Figures:
     cube = _load(path)
     whole = {"part_lines": cube.shape[1]}
@@ -151,6 +167,7 @@ def _cube(path: Path, arguments: argparse.Namespace) -> Figures:
         **_ours(CodecId.CUBE, cube, whole),
         **_bounded(CodecId.CUBE, cube, 2, **whole),
         "bits_per_sample_32_lines": 8 * _size(segmented) / cube.size,
+        "loss": _usable(CodecId.CUBE, cube, part_lines=4),
         "anchors": {} if arguments.no_anchors else _against(cube, anchors()),
     }
 
@@ -169,6 +186,7 @@ def _image(path: Path, arguments: argparse.Namespace) -> Figures:
         **_ours(CodecId.IMAGE, image),
         **_bounded(CodecId.IMAGE, image, 2),
         "progressive": {**lattice, **prefixes},
+        "loss": _usable(CodecId.LATTICE, image, tile=64),
         "anchors": {} if arguments.no_anchors else _against(image, anchors()),
     }
 
