@@ -1,10 +1,11 @@
 """The terrain model's card: thresholds from the calibration split, then every measured figure.
 
-    python -m models.terrain.card
+    python -m models.terrain.card --frames 3596
 
 calibrates and measures the model that is there once more, without training it.
 """
 
+import argparse
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,8 +46,9 @@ KNOWN_FAILURES = (
 
 def main() -> None:
     """Describe the committed model again."""
-    folder = Path(__file__).parent
-    describe(folder, frames=card.read(folder)["about"]["training_frames"])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--frames", type=int, required=True, help="frames it was trained on")
+    describe(Path(__file__).parent, frames=parser.parse_args().frames)
 
 
 def describe(folder: Path, *, frames: int) -> None:
