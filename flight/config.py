@@ -11,6 +11,7 @@ from flight.autonomy.decide import DecisionPolicy
 from flight.board.jobs import WorkerSettings
 from flight.board.portsettings import PortSettings
 from flight.board.sensors.settings import SensorSettings
+from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
@@ -60,6 +61,9 @@ class Config:
     models: tuple[ModelSettings, ...] = ()
     payload: PayloadSettings | None = None
     """Required where there are sensors."""
+    security: tuple[SecuritySettings, ...] = ()
+    """Which bundles are signed or sealed, and which must be (BPSec, RFC 9172). Where others can
+    reach the link, require integrity for commands."""
     decisions: DecisionPolicy = field(default_factory=DecisionPolicy)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 

@@ -35,6 +35,7 @@ from flight.payload import Instrument, Payload
 from flight.product.events import Event, Happening
 from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
+from flight.relay.bpsec import read_policy
 from flight.relay.endpoint import ipn
 from flight.relay.node import Delivery, Node
 from flight.relay.store import BusyError, Store, open_store
@@ -75,7 +76,8 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
             store = stack.enter_context(contextlib.closing(open_store(config.store)))
         except (PortError, BusyError, OSError) as error:
             raise SettingsError(f"{path}: {error}") from error
-        node = Node(config.node, store, mission.plan, now, seed=0)
+        security = read_policy(config.security)
+        node = Node(config.node, store, mission.plan, now, seed=0, security=security)
         craft = (
             None if config.payload is None else _craft(mission, config.payload, node, now, stack)
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
@@ -32,6 +33,9 @@ class StationConfig:
     archive: Path
     """Folder of the archive; made where it is missing."""
     ports: tuple[PortSettings, ...] = ()
+    security: tuple[SecuritySettings, ...] = ()
+    """Which bundles are signed or sealed, and which must be (BPSec, RFC 9172). Where others can
+    reach the link, require integrity for commands."""
     command_lifetime_s: int = 7 * 86_400
     """How long a request to a board may be under way."""
 

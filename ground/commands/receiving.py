@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from flight.instant import Instant
+from flight.relay.bpsec import read_policy
 from flight.relay.node import Node
 from flight.relay.store import BusyError, open_store
 from flight.settings import SettingsError
@@ -62,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
         except (BusyError, OSError) as error:
             raise SettingsError(f"{options.config}: store: {error}") from error
         archive = stack.enter_context(open_archive(config.archive, make=True))
-        node = Node(config.node, store, plan, now, seed=0)
+        security = read_policy(config.security)
+        node = Node(config.node, store, plan, now, seed=0, security=security)
         station = stack.enter_context(
             contextlib.closing(
                 Station(

@@ -12,6 +12,7 @@ import pytest
 
 from flight.board.localsocket import call
 from flight.product.part import ProductKind
+from flight.product.status import Command, CommandKind
 from flight.product.values import Verdict
 from ground.archive import open_archive
 from hil_tests.lander import CAMERA_FRAMES, all_home, look_home, mission, steps_made
@@ -142,6 +143,36 @@ def test_the_ground_asks_for_a_frame_and_gets_it_whole(tmp_path: Path):
         trio.wait_until(lambda: frame_is_home(trio, 2), timeout_s=LONG_S)
         home = look_home(trio)
     assert home.kinds[ProductKind.REPLY] == 1
+
+
+def test_a_command_without_the_stations_signature_is_refused(tmp_path: Path):
+    with mission(tmp_path) as trio:
+        trio.kill("ground")
+        key = tmp_path / "command.key"
+        key.write_text(bytes(range(32)).hex() + "\n")
+        key.chmod(0o600)
+        rule = (
+            '[[security]]\ndestination = "ipn:10.*"\nintegrity = "require"\n'
+            'integrity_key_file = "command.key"\n'
+        )
+        for name in ("lander", "ground"):
+            path = tmp_path / f"{name}.toml"
+            path.write_text(path.read_text() + rule)
+        trio.start("ground")
+        trio.start("lander")
+        socket_of_relay = tmp_path / "relay" / "store" / "socket"
+        trio.wait_until(socket_of_relay.exists, timeout_s=LONG_S)
+        forged = Command(7, CommandKind.SEND_FRAME, "navcam", 1).encode()
+        payload = base64.b64encode(forged).decode()
+        call(socket_of_relay, {"do": "send", "to": "ipn:10.64", "payload": payload})
+        trio.wait_until(lambda: steps_made(trio) >= STEPS, timeout_s=LONG_S)
+        request = ["request", "--archive", str(trio.archive), "--board", "10"]
+        assert command("ground", *request, "--sensor", "navcam", "--frame", "2").returncode == 0
+        trio.wait_until(lambda: frame_is_home(trio, 2), timeout_s=LONG_S)
+        home = look_home(trio)
+        assert not frame_is_home(trio, 1)
+    assert home.kinds[ProductKind.REPLY] == 1
+    assert any("bundle refused" in words for words in home.events)
 
 
 def frame_is_home(trio: Trio, number: int) -> bool:
