@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
+from flight.board.udpbatch import UdpBatch
 from flight.instant import Instant
 
 RECEIVE_LIMIT = 256
@@ -71,6 +72,7 @@ class UdpPort:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self._batch = UdpBatch(self._socket)
         try:
             self._socket.bind(local)
         except OSError as error:
@@ -84,16 +86,19 @@ class UdpPort:
         return self._socket.fileno()
 
     def send(self, datagrams: Sequence[bytes], now: Instant) -> None:  # noqa: ARG002 - see Port
-        """Send each datagram, or lose it where the kernel has no room or no route."""
-        for datagram in datagrams:
-            self._send(datagram)
+        """Send the datagrams, or lose those for which the kernel has no room or no route."""
+        try:
+            self._batch.send(datagrams, self._remote)
+            self._trouble.over()
+        except OSError as error:
+            self._trouble.begins(f"sending failed: {error.strerror}")
 
     def receive(self, now: Instant) -> list[bytes]:  # noqa: ARG002 - see Port
         """Return the datagrams that wait in the socket."""
         found: list[bytes] = []
         try:
             while len(found) < RECEIVE_LIMIT:
-                found.append(self._socket.recv(MAX_DATAGRAM_BYTES))
+                found += self._batch.receive()
         except BlockingIOError:
             pass
         except OSError as error:
@@ -114,13 +119,6 @@ class UdpPort:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
-
-    def _send(self, datagram: bytes) -> None:
-        try:
-            self._socket.sendto(datagram, self._remote)
-            self._trouble.over()
-        except OSError as error:
-            self._trouble.begins(f"sending failed: {error.strerror}")
 
 
 class Trouble:
