@@ -91,7 +91,7 @@ def open_database(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
         except sqlite3.DatabaseError as second:
             if not is_damage(second):
                 raise
-            return _start_anew(site)
+            return _start_anew(site, mark)
     _compare(found, mark)
     if found.reports:
         site.quarantine.copy(site.path, log_of(site.path))
@@ -213,11 +213,13 @@ def _restore(found: Found, searched: Iterable[Row], mark: Ledger) -> None:
     found.rows = dict(sorted((found.rows | best).items()))
 
 
-def _start_anew(site: Site) -> tuple[sqlite3.Connection, Found]:
+def _start_anew(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
     found = Found()
     found.reports.append(Report(UNSOLICITED, Trouble.DATABASE_QUARANTINED))
     _restore(found, _search_all(site), Ledger())
     found.reports[0] = Report(UNSOLICITED, Trouble.DATABASE_QUARANTINED, len(found.restored))
+    if not (mark.commit or found.restored):
+        found.reports.clear()  # the power went while the first database was being made
     site.quarantine.move(site.path, log_of(site.path))
     connection = site.connect(site.path)
     prepare(connection, max_bytes=site.max_bytes)
