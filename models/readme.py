@@ -25,6 +25,7 @@ PROSE = (
     ("classes", "Classes"),
     ("hazard", "A hazard is"),
     ("training_data", "Trained on"),
+    ("test_only", "Kept for tests"),
     ("data_licence", "Licence of the data"),
     ("calibration", "Calibrated on"),
     ("abundance", "Abundance"),

@@ -42,9 +42,10 @@ def prose(known: Compositions) -> dict[str, Any]:
                 "BHVO-2G calibration spectrum (pixlise/piquant, Apache-2.0)."
             ),
             "test_only": (
-                "BCR-2G was in no fit. It was looked at once during development, beside BHVO-2G: "
-                "their argon lines differ, which showed that air in the beam must be modelled. "
-                "The amount of air is weighed on BHVO-2G's own argon line."
+                "BCR-2G entered no fit, but was looked at repeatedly during development: its argon "
+                "line, other than BHVO-2G's, showed that air in the beam must be modelled, and the "
+                "oxide errors of interim models on it were compared. Its figures may therefore be "
+                "favourable. The amount of air is weighed on BHVO-2G's own argon line."
             ),
             "valid_for": (
                 "The PIXL breadboard (28 kV, rhodium) and its detector; another instrument needs "
