@@ -33,6 +33,7 @@ class Severity(IntEnum):
 class Event(Enum):
     """One row each: number on the wire (add, never renumber), severity, template."""
 
+    UNKNOWN = (0, Severity.WARNING, "event {number}, which this software does not know")
     BOOTED = (1, Severity.ACTIVITY, "boot {boot}, software {version}")
     STOPPED = (2, Severity.ACTIVITY, "stopped on request after {steps} steps")
     STEP_FAILED = (3, Severity.FATAL, "the loop met an error of ours: {what}")
@@ -114,10 +115,10 @@ def encode_events(reports: Iterable[EventReport]) -> bytes:
 
 
 def decode_events(data: bytes) -> tuple[EventReport, ...]:
-    """Return the reports in an EVENTS record.
+    """Return the reports in an EVENTS record; a newer board's events become UNKNOWN.
 
     Raises:
-        WireError: the record breaks the schema, or an event's number or values are unknown.
+        WireError: the record breaks the schema, or an event has the wrong values.
     """
     rows = read_record(data, Schema.EVENTS, 1, 1).array("events", most=MAX_EVENTS_A_RECORD)
     return tuple(_read_report(rows.array("event", most=5)) for _ in range(rows.left()))
@@ -125,11 +126,11 @@ def decode_events(data: bytes) -> tuple[EventReport, ...]:
 
 def _read_report(row: Fields) -> EventReport:
     number = row.integer("event number")
-    event = _BY_NUMBER.get(number)
-    if event is None:
-        raise WireError(f"event {number} is not known")
     first, count = row.instant("first"), row.integer("count", 1)
     items = row.array("values", most=8)
+    event = _BY_NUMBER.get(number)
+    if event is None:
+        return EventReport(Event.UNKNOWN(number=number), first, count)
     if items.left() != len(event.fields):
         raise WireError(f"event {number} takes {len(event.fields)} values, got {items.left()}")
     return EventReport(Happening(event, items.scalars()), first, count)

@@ -57,6 +57,8 @@ class StoreSettings:
             raise ValueError("quota_bytes must be above 0")
         if not 0 <= self.received_quota_bytes <= self.quota_bytes:
             raise ValueError("received_quota_bytes must be within 0 and quota_bytes")
+        if self.reserve_bytes < 1 << 12:
+            raise ValueError("reserve_bytes must be 4096 or more: a full disk needs it")
         if min(self.batch_limit, self.queue_limit, self.max_entries) < 1:
             raise ValueError("batch_limit, queue_limit and max_entries must be 1 or more")
 

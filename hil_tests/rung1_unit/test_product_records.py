@@ -137,8 +137,15 @@ def test_event_numbers_are_never_shared():
     assert len(set(numbers)) == len(numbers)
 
 
-def test_an_unknown_event_or_a_wrong_count_of_values_is_a_wire_error():
-    for row in ([9999, 1, 1, 1, []], [30, 1, 1, 1, [3]], [30, 1, 1, 0, [3, 4]]):
+def test_an_event_of_newer_software_costs_only_its_words():
+    rows = [[9999, 1, 1, 2, [3]], [4, 1, 1, 1, []]]
+    unknown, known = decode_events(pack_record(Schema.EVENTS, 1, [rows]))
+    assert unknown.happening == Event.UNKNOWN(number=9999)
+    assert known.happening == Event.CLOCK_UNKNOWN()
+
+
+def test_an_event_with_the_wrong_values_is_a_wire_error():
+    for row in ([30, 1, 1, 1, [3]], [30, 1, 1, 0, [3, 4]], [30, 1, 1, 1, [[], 1]]):
         with pytest.raises(WireError):
             decode_events(pack_record(Schema.EVENTS, 1, [[row]]))
 
