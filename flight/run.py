@@ -40,12 +40,21 @@ from flight.relay.endpoint import ipn
 from flight.relay.node import Delivery, Node
 from flight.relay.store import BusyError, Store, open_store
 from flight.settings import SettingsError
-from flight.watch import Recent, Stop, Watch, link_figures
+from flight.watch import (
+    Recent,
+    Stop,
+    Watch,
+    link_figures,
+    take_last_words,
+    write_last_words,
+)
 
 FIRST_PRIORITY_SERVICE = 64
 PRIORITY_SERVICES = range(FIRST_PRIORITY_SERVICE, FIRST_PRIORITY_SERVICE + 4)
 PRODUCT_SERVICE = 2
 """Products come from it and nothing else does, so that their bundles can be named."""
+EXIT_OURS = 70
+"""What went wrong is ours to mend; a service manager starts us again."""
 VERSION = importlib.metadata.version("farside")
 
 
@@ -93,7 +102,11 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
         members: list[Member] = [gateway, link] if craft is None else [craft, gateway, link]
         notify(manager, "READY=1")
         stop = Stop(craft, node, when_done=exit_when_done)
-        now = Loop(clock, members).run(stop=stop, after_turn=watch.after_turn)
+        try:
+            now = Loop(clock, members).run(stop=stop, after_turn=watch.after_turn)
+        except Exception as error:  # noqa: BLE001 - the step guard: whatever it is, say it and end
+            write_last_words(config.store.directory, error)
+            return EXIT_OURS
         if craft is not None:
             craft.note(Event.STOPPED(steps=craft.payload.steps_made), now)
             craft.flush_events(now)
@@ -225,6 +238,9 @@ def _craft(
         ),
         link_figures=lambda at: link_figures(node, at),
     )
+    last_words = take_last_words(config.store.directory)
+    if last_words:
+        craft.note(Event.STEP_FAILED(what=last_words), now)
     craft.note(Event.BOOTED(boot=boot, version=VERSION), now)
     if recorder.past.problem:
         craft.note(Event.JOURNAL_RECOVERED(what=recorder.past.problem), now)

@@ -1,7 +1,10 @@
 """What somebody beside the node can see: a status file, renewed every second."""
 
+import contextlib
 import json
 import signal
+import sys
+import traceback
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +18,8 @@ from flight.relay.node import Node
 
 STATUS_INTERVAL_NS = 1_000_000_000
 RECENT_EVENTS = 50
+LAST_WORDS = "last-words"
+LAST_WORDS_MOST = 8_000
 
 
 class Recent:
@@ -113,3 +118,23 @@ def link_figures(node: Node, now: Instant) -> tuple[tuple[str, int], ...]:
         for name in ("bytes_sent", "segments_repeated", "loss_ppm")
     )
     return queued + figures + spans
+
+
+def write_last_words(folder: Path, error: Exception) -> None:
+    """Keep what ended the process, for the next life's event and for whoever mends it."""
+    words = traceback.format_exception(error)
+    sys.stderr.write("".join(words))
+    with contextlib.suppress(OSError):
+        (folder / LAST_WORDS).write_text("".join(words)[-LAST_WORDS_MOST:])
+
+
+def take_last_words(folder: Path) -> str:
+    """Return, and forget, what ended the last life: the error and where it was; empty: nothing."""
+    path = folder / LAST_WORDS
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+        path.unlink()
+    except OSError:
+        return ""
+    places = [line.strip() for line in lines if line.startswith("  File ")]
+    return f"{lines[-1]} ({places[-1]})" if lines and places else "unknown"
