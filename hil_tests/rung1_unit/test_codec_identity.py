@@ -1,0 +1,26 @@
+"""Streams are the same bits on every machine: one digest a codec, wherever this test runs.
+
+The digests are those of ``python -m tools.campaign.identity``, which has printed the same on
+x86-64 (numpy 1.26 and 2) and aarch64. They change only with the version of a codec.
+"""
+
+import pytest
+
+from flight.product.codecs import CODECS, CodecId
+from tools.campaign.identity import digest
+
+DIGESTS = {
+    (CodecId.RAW, 1): "c0679eba8f13178358c4b016d9dce7ff40aa11bfdcb74b056ea322455aa7e0fa",
+    (CodecId.IMAGE, 1): "49a96503e23b05e403067c1c3b9317b31a828c12f39202a536d38ee409fb416e",
+    (CodecId.LATTICE, 1): "ec873374ad80d0ed96ca3cd22a93b61d5b48ec16b737af837f1f4be5eabaced4",
+    (CodecId.CUBE, 1): "44852a24263b958b18a5f3d4138749f73b223a5b6bc3b344802076b36a7f1bf4",
+    (CodecId.SPECTRA, 1): "4e8259a7f8607b48ae9d8fedf6a7719c24a1e07acb82770739a13ea2640a32b2",
+    (CodecId.CLASS_MAP, 1): "2dea8cf01e556c9ad343865a207394d659839bdb8cb78dc831217814669a06fd",
+    (CodecId.HOUSEKEEPING, 1): "b26216c42008fe6a93aa253f44ccc167e53b327a27ae8b0d593513e604dc35a3",
+    (CodecId.TENSOR, 1): "f644c9f806eb431ea3bc60b42f35734207ed9bac44219ceed1fe4b2ac43676a0",
+}
+
+
+@pytest.mark.parametrize("codec", list(CodecId))
+def test_a_codecs_streams_have_the_same_bits_on_every_machine(codec: CodecId) -> None:
+    assert digest(codec) == DIGESTS[codec, CODECS[codec].version]
