@@ -84,6 +84,29 @@ def test_a_short_stream_cannot_claim_a_large_array() -> None:
             decode(codec, 1, [lie])
 
 
+@pytest.mark.parametrize(
+    ("codec", "samples"),
+    [
+        (CodecId.IMAGE, np.full((90, 1), 7, np.uint8)),
+        (CodecId.CUBE, np.full((1, 90, 1), 7, np.uint16)),
+        (CodecId.SPECTRA, np.random.default_rng(1).poisson(0.1, 900).astype(np.uint32)),
+    ],
+)
+def test_a_short_stream_cannot_claim_a_long_wavefront(codec: CodecId, samples: np.ndarray) -> None:
+    part = encode(codec, samples, part_lines=90)[0]
+    length = max(samples.shape)
+    lie = tuple(9999 if number == length else number for number in part.geometry)
+    with pytest.raises(WireError):
+        decode(codec, 1, [Encoded(lie, part.data)])
+
+
+def test_a_long_and_thin_box_of_nothing_still_comes_back() -> None:
+    for codec, shape in ((CodecId.IMAGE, (3000, 1)), (CodecId.CUBE, (1, 3000, 1))):
+        samples = np.full(shape, 7, np.uint16)
+        parts = encode(codec, samples, tile=4000, part_lines=4000)
+        assert np.array_equal(decode(codec, 1, parts).samples, samples)
+
+
 @pytest.mark.parametrize("spacing", [2, 4, 8, 16])
 def test_a_prefix_of_a_lattice_part_is_a_smaller_picture(spacing: int) -> None:
     image = _ramp(128, 140)

@@ -7,7 +7,6 @@ residuals travel in that order. The encoder knows every sample beforehand and wo
 except under a bounded error, where it must predict from what the decoder will have.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -38,7 +37,13 @@ from flight.product.codecs.cubemodel import (
 )
 from flight.product.codecs.cubeside import level_code, level_of, read_side, write_side
 from flight.product.codecs.cubewave import Wave, diagonals
-from flight.product.codecs.entropy import Contexts, SymbolDecoder, check_expansion, encode_symbols
+from flight.product.codecs.entropy import (
+    Contexts,
+    SymbolDecoder,
+    affords_steps,
+    check_steps,
+    encode_symbols,
+)
 from flight.product.codecs.geometry import cut_grid
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
@@ -75,7 +80,9 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if len(modelled) * _HOPELESS < samples.nbytes:
+        if not affords_steps(samples.shape, len(modelled)):
+            modelled = b""
+        elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
     plain = bytes([_RAW]) + RAW.encode(samples, options)
     return min(modelled or plain, plain, key=len)
@@ -190,7 +197,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("cube part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
     bands, lines, width = shape
-    check_expansion(math.prod(shape), len(data))
+    check_steps(shape, len(data))
     side = read_side(data[place : place + size], bands)
     limits = np.iinfo(dtype)
     if side.lowest < limits.min or side.highest > limits.max or maximum_error > limits.max:

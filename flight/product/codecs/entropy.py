@@ -10,6 +10,7 @@ The decoder works in chunks, because a context may depend on what the chunk befo
 States are float64 in the encoder: all values are integers below 2^53, hence exact.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,17 @@ MAXIMUM_EXPANSION = 1 << 16
 """Samples a byte of stream: no array compresses better here, so a greater claim is a lie."""
 
 
+FREE_STEPS = 1 << 11
+STEPS_A_BYTE = 16
+"""A wavefront takes a step for each row and column, or band and line: it costs time, however few
+samples it moves, so a long and thin box must bring the bytes for it."""
+
+
+def affords_steps(shape: tuple[int, ...], stream_bytes: int) -> bool:
+    """Return whether a stream is long enough for the wavefront over its box."""
+    return sum(shape) <= FREE_STEPS + STEPS_A_BYTE * stream_bytes
+
+
 def check_expansion(samples: int, stream_bytes: int) -> None:
     """Refuse a size that its stream cannot pay for, before anything is allocated.
 
@@ -52,6 +64,17 @@ def check_expansion(samples: int, stream_bytes: int) -> None:
     """
     if samples > stream_bytes * MAXIMUM_EXPANSION:
         raise WireError("the stream is too short for its samples")
+
+
+def check_steps(shape: tuple[int, ...], stream_bytes: int) -> None:
+    """Refuse a wavefront that its stream cannot pay for, before anything is allocated.
+
+    Raises:
+        WireError: the box has too many samples, or is too long and thin.
+    """
+    check_expansion(math.prod(shape), stream_bytes)
+    if not affords_steps(shape, stream_bytes):
+        raise WireError("the stream is too short for so long a box")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

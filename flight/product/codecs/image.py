@@ -28,7 +28,8 @@ from flight.product.codecs.entropy import (
     Contexts,
     SymbolDecoder,
     Values,
-    check_expansion,
+    affords_steps,
+    check_steps,
     encode_symbols,
 )
 from flight.product.codecs.geometry import cut_even
@@ -89,7 +90,9 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if len(modelled) * _HOPELESS < samples.nbytes:
+        if not affords_steps(samples.shape, len(modelled)):
+            modelled = b""
+        elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
     plain = bytes([_RAW]) + RAW.encode(samples, options)
     return min(modelled or plain, plain, key=len)
@@ -240,7 +243,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     if data[0] != _MODEL or 0 in shape:
         raise WireError("image part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
-    check_expansion(math.prod(shape), len(data))
+    check_steps(shape, len(data))
     side = _read_side(data[place : place + size])
     if side.highest > np.iinfo(dtype).max or maximum_error > np.iinfo(dtype).max:
         raise WireError("pixels do not fit their dtype")

@@ -21,7 +21,12 @@ from flight.product.codecs.contexts import (
     fold,
     unfold,
 )
-from flight.product.codecs.entropy import SymbolDecoder, check_expansion, encode_symbols
+from flight.product.codecs.entropy import (
+    SymbolDecoder,
+    affords_steps,
+    check_steps,
+    encode_symbols,
+)
 from flight.product.codecs.geometry import cut_grid
 from flight.product.codecs.linear import Floats, non_negative
 from flight.product.codecs.raw import RAW
@@ -48,6 +53,7 @@ from flight.product.codecs.xrfmodel import (
     rate_clues,
     size_clues,
     smooth,
+    steps,
 )
 from flight.product.errors import WireError
 
@@ -114,7 +120,10 @@ def _encode(samples: Integers, options: Options) -> bytes:
     if int(samples.max()) > _LARGEST or samples.shape[-1] < _LEAST_CHANNELS:
         return plain
     counts = samples.reshape(-1, samples.shape[-1])
-    return min(_encode_model(counts, options.template), plain, key=len)
+    modelled = _encode_model(counts, options.template)
+    if not affords_steps(samples.shape, len(modelled)):
+        return plain
+    return min(modelled, plain, key=len)
 
 
 def _digest(template: NDArray[np.uint32]) -> bytes:
@@ -164,7 +173,7 @@ def _encode_model(samples: Integers, template: NDArray[np.uint32] | None) -> byt
     size_weights = _fit_size(sizes, residuals, rate)
     contexts, direct = contexts_of(rate, activity(size_weights, sizes))
     values = np.where(direct, samples.astype(np.uint32), fold(residuals))
-    order = list(_steps(spectra, channels))
+    order = list(steps(spectra, channels))
     flat_values, flat_contexts = values.reshape(-1), contexts.reshape(-1)
     symbols = encode_symbols(
         SCHEME,
@@ -199,20 +208,6 @@ def _fit_size(sizes: list[Reals], residuals: Residuals, rate: Floats) -> tuple[i
     return fit_activity(np.stack([size.reshape(-1)[coded] for size in sizes]), magnitudes)
 
 
-def _steps(
-    spectra: int, channels: int, width: int = 0, margin: int = 0
-) -> Iterator[tuple[int, int, slice]]:
-    """Yield each step's first and end spectrum, and its places in flattened rows of ``width``."""
-    width = width or channels
-    stride = width - LAG
-    for step in range(channels + LAG * (spectra - 1)):
-        first = max(0, -((channels - 1 - step) // LAG))
-        end = min(spectra - 1, step // LAG) + 1
-        if first < end:
-            start = first * width + margin + step - LAG * first
-            yield first, end, slice(start, start + (end - first - 1) * stride + 1, stride)
-
-
 def _moved(places: slice, by: int) -> slice:
     return slice(places.start + by, places.stop + by, places.step)
 
@@ -227,7 +222,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     count = math.prod(shape)
     if len(shape) not in (1, 2) or count == 0 or shape[-1] < _LEAST_CHANNELS:
         raise WireError("not a part of spectra")
-    check_expansion(count, len(data))
+    check_steps(shape, len(data))
     place, template = 1, None
     if data[0] == _WITH_TEMPLATE:
         template = _read_template(data, shape[-1], options.template)
@@ -265,7 +260,7 @@ def _decode_counts(
         plane.reshape(-1) for plane in (state.means, state.counts, state.expected, state.misses)
     )
     decoded = np.empty(means.size, np.int64)
-    for first, end, here in _steps(state.spectra, state.channels, width, MARGIN):
+    for first, end, here in steps(state.spectra, state.channels, width, MARGIN):
         before = _moved(here, -1)
         mean = smooth([means[_moved(here, at)] for at in range(-2, 3)])
         clues = rate_clues(

@@ -11,6 +11,7 @@ spectra that are already three channels further.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +78,20 @@ def mean_rate(spectrum: int, *, with_template: bool) -> float:
     """Return by how much a spectrum moves the mean of those before it."""
     number = spectrum + (1 if with_template else 0)
     return (1.0, 0.5, 0.5, 0.25, 0.25)[number] if number < 5 else 0.125
+
+
+def steps(
+    spectra: int, channels: int, width: int = 0, margin: int = 0
+) -> Iterator[tuple[int, int, slice]]:
+    """Yield each step's first and end spectrum, and its places in flattened rows of ``width``."""
+    width = width or channels
+    stride = width - LAG
+    for step in range(channels + LAG * (spectra - 1)):
+        first = max(0, -((channels - 1 - step) // LAG))
+        end = min(spectra - 1, step // LAG) + 1
+        if first < end:
+            start = first * width + margin + step - LAG * first
+            yield first, end, slice(start, start + (end - first - 1) * stride + 1, stride)
 
 
 def smooth(around: list[Floats]) -> Floats:
