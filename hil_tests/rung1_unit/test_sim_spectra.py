@@ -77,3 +77,28 @@ def test_every_random_instrument_has_bands_that_suffice():
     for _ in range(60):
         bands = spectra.draw_instrument(rng).wavelength_nm
         assert resampling(tuple(int(b) for b in np.rint(bands * 1000))) is not None
+
+
+def test_three_powders_in_twenty_are_mature_soil_and_only_those_are_fully_hidden():
+    drawn = spectra.draw_weather(20_000, np.random.default_rng(2))
+    hidden = spectra.hidden(drawn)
+    assert 0.44 < (drawn.iron == 0).mean() < 0.46
+    assert 0.10 < (hidden == 1).mean() < 0.13
+    assert (hidden[drawn.iron[:, 0] <= 0.02] == 0).all()
+
+
+def test_where_weathering_hides_minerals_less_than_a_quarter_of_a_band_is_left():
+    history = weather(iron=spectra.HIDDEN_BY, opaque=0.05)
+    featureless = spectra.albedo_of(np.full_like(mineral(), 0.6))
+    soil = spectra.weathered(spectra.albedo_of(mineral()), WAVE, history)
+    left = 1 - (soil / spectra.weathered(featureless, WAVE, history))[0, WAVE == 950][0]
+    fresh = 1 - mineral()[0, WAVE == 950][0] / 0.6
+    assert left < fresh / 4
+
+
+def test_weathering_shows_beyond_an_instruments_error_when_it_counts_as_reddening():
+    ends = (WAVE == 750) | (WAVE == 1500)
+    flat = np.full((1, len(WAVE)), 0.6)
+    history = weather(iron=spectra.REDDENED_BY)
+    short, long = spectra.weathered(spectra.albedo_of(flat), WAVE, history)[0, ends]
+    assert short / long < 0.8

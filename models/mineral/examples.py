@@ -70,6 +70,20 @@ def belief(shares: NDArray[np.float64], calcium: NDArray[np.float64]) -> NDArray
     return target.astype(np.float32)
 
 
+def still_told(told: NDArray[np.float32], weather: spectra.Weather) -> NDArray[np.float32]:
+    """Return (N, classes) belief after weathering: what cannot be seen any more is "other".
+
+    What a mature soil is made of is a guess. Plagioclase goes first: it is known by the bands it
+    lacks, and every mineral lacks them once weathering shows.
+    """
+    seen = np.repeat(1 - spectra.hidden(weather)[:, None], len(CLASSES), axis=1)
+    plagioclase = CLASSES.index("plagioclase")
+    seen[:, plagioclase] = 1 - spectra.reddened(weather)
+    left = told * seen
+    left[:, CLASSES.index("other")] += 1 - left.sum(axis=1)
+    return left.astype(np.float32)
+
+
 def batches(
     library: Library, count: int, size: int, rng: np.random.Generator
 ) -> Iterator[Examples]:
@@ -109,15 +123,17 @@ def _batch(
     drawn = rng.choice(len(library), int(size * MEASURED), p=weight)
     mixed, shares, calcium = mixtures(library, albedo, weight, pure, int(size * MIXED), rng)
     known = np.concatenate([albedo[drawn], mixed])
-    seen = spectra.weathered(known, wave, spectra.draw_weather(len(known), rng))
+    weather = spectra.draw_weather(len(known), rng)
+    seen = spectra.weathered(known, wave, weather)
     strangers = spectra.draw_strangers(size - len(known), wave, rng)
     instrument = spectra.draw_instrument(rng)
     observed = spectra.observe(np.concatenate([seen, strangers]), wave, instrument, rng)
     target = np.zeros((size, len(CLASSES)), np.float32)
-    target[: len(known)] = belief(
+    told = belief(
         np.concatenate([library.shares[drawn], shares]),
         np.concatenate([library.calcium[drawn], calcium]),
     )
+    target[: len(known)] = still_told(told, weather)
     strange = (np.arange(size) >= len(known)).astype(np.float32)
     return Examples(prepared(observed, instrument.wavelength_nm), target, strange)
 

@@ -19,7 +19,7 @@ from models.mineral.held_out import FOLDS, Unseen, folds_of
 from models.mineral.library import CLASSES, Library, find_data, read_library
 from models.mineral.network import BANDS, BATCH, CHANNELS, MineralNetwork
 from models.mineral.prose import prose
-from models.mineral.training import answers, fit
+from models.mineral.training import answers, fit, reference
 
 FOLDER = Path(__file__).resolve().parent
 INPUT_SHAPE = (BATCH, 1, BANDS, CHANNELS)
@@ -61,7 +61,7 @@ def _unseen(library: Library, fold: np.ndarray, networks: list[MineralNetwork]) 
         said = answers(network, new)
         margin[here] = calibration.margins(said)
         right[here] = said.logits.argmax(axis=1) == new.label
-        measure = calibration.fit_distance(answers(network, seen).features, seen.label)
+        measure = calibration.fit_distance(*reference(network, seen))
         distance[here] = measure.squared(said.features)
     return Unseen(fold, margin, right, distance)
 
@@ -71,7 +71,7 @@ def _write(folder: Path, network: MineralNetwork, seen: Library, unseen: Unseen)
     folder.mkdir(parents=True, exist_ok=True)
     graph = network.export(INPUT_SHAPE)
     logits, features = (output.grid for output in graph.outputs)
-    measure = calibration.fit_distance(answers(network, seen).features, seen.label)
+    measure = calibration.fit_distance(*reference(network, seen))
     policy = calibration.policy_of(
         measure,
         feature_step=features.scale,

@@ -17,6 +17,9 @@ FLOAT_STEPS = 900
 QUANTISED_STEPS = 300
 EXAMPLES = 128
 """Spectra a step."""
+REFERENCE_BATCHES = 40
+"""So many batches show what the known may look like; see ``reference``."""
+REFERENCE_SEED = 99
 STRANGER_WEIGHT = 0.5
 """How much telling strangers counts beside telling classes."""
 
@@ -82,3 +85,19 @@ def answers(network: Network, library: Library) -> Answers:
     with torch.no_grad():
         logits, features = network(tensor)
     return Answers(logits.numpy(), features.numpy())
+
+
+def reference(network: Network, library: Library) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return features and classes of the known as they may look anywhere: weathered, mixed.
+
+    What is strange is measured against these. Against laboratory powders alone every soil in
+    orbit would be.
+    """
+    rng = np.random.default_rng(REFERENCE_SEED)
+    features, labels = [], []
+    for examples in batches(library, REFERENCE_BATCHES, EXAMPLES, rng):
+        known = examples.strange == 0
+        with torch.no_grad():
+            features.append(network(torch.from_numpy(examples.tensor[known]))[1].numpy())
+        labels.append(examples.target[known].argmax(axis=1))
+    return np.concatenate(features), np.concatenate(labels)

@@ -97,12 +97,35 @@ class Weather:
     """Cross-section share of featureless dark grains: ilmenite, sulphides, agglutinate glass."""
 
 
+FRESH, AGED = 0.45, 0.40
+"""Shares of powders without and with some weathering; the rest is mature soil."""
+
+HIDDEN_FROM, HIDDEN_BY = 0.02, 0.04
+"""Iron at which minerals with bands begin to be, and are, hidden."""
+
+REDDENED_FROM, REDDENED_BY = 0.001, 0.003
+"""Iron at which the slope it brings begins to be, and is, more than an instrument's error."""
+
+
 def draw_weather(count: int, rng: np.random.Generator) -> Weather:
-    """Return a random history: half the powders fresh, half weathered."""
-    fresh = rng.random((count, 1)) < 0.5
-    iron = np.where(fresh, 0.0, rng.exponential(0.006, (count, 1)))
+    """Return random histories, from fresh powder to mature soil."""
+    kind = rng.random((count, 1))
+    mature = kind >= FRESH + AGED
+    iron = np.where(kind < FRESH, 0.0, rng.exponential(0.006, (count, 1)))
+    iron = np.where(mature, rng.uniform(0.02, 0.10, (count, 1)), iron)
     opaque = np.where(rng.random((count, 1)) < 0.6, 0.0, rng.uniform(0, 0.35, (count, 1)))
+    opaque = np.where(mature, rng.uniform(0.05, 0.45, (count, 1)), opaque)
     return Weather(np.exp(rng.normal(0, 0.45, (count, 1))), iron, opaque)
+
+
+def hidden(weather: Weather) -> Array:
+    """Return (spectra,) how far weathering hides minerals that have bands, 0 to 1."""
+    return np.clip((weather.iron[:, 0] - HIDDEN_FROM) / (HIDDEN_BY - HIDDEN_FROM), 0, 1)
+
+
+def reddened(weather: Weather) -> Array:
+    """Return (spectra,) how far weathering hides a mineral known by its lack of bands, 0 to 1."""
+    return np.clip((weather.iron[:, 0] - REDDENED_FROM) / (REDDENED_BY - REDDENED_FROM), 0, 1)
 
 
 def weathered(albedo: Array, wavelength_nm: Array, weather: Weather) -> Array:
