@@ -30,6 +30,7 @@ PROSE = (
     ("calibration", "Calibrated on"),
     ("abundance", "Abundance"),
     ("command", "Trained by"),
+    ("reproducible", "Reproducible"),
 )
 
 

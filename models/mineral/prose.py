@@ -81,6 +81,10 @@ def prose(library: Library) -> dict[str, Any]:
             ),
             "data_licence": "repository MIT (Sirrah91/Asteroid-spectra); RELAB spectra, NASA PDS",
             "command": "python -m models.mineral.train",
+            "reproducible": (
+                "Version 1 was trained twice on one machine: all eight models, their float twins "
+                "and their policies came out the same byte for byte."
+            ),
             "abundance": (
                 "Not given: on held-out specimens abundances were no better than the mean."
             ),
