@@ -81,7 +81,7 @@ def test_a_short_stream_cannot_claim_a_large_array() -> None:
         part = encode(codec, np.zeros((8, 8), np.uint8))[0]
         lie = Encoded((1, 4096, 4096, 0, 0, 4096, 4096), part.data)
         with pytest.raises(WireError):
-            decode(codec, 1, [lie])
+            decode(codec, CODECS[codec].version, [lie])
 
 
 @pytest.mark.parametrize(

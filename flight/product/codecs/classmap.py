@@ -2,12 +2,16 @@
 
 A label is nearly always one of its neighbours', so what is coded is which of the distinct ones
 among W, N, NE and NW it is, under a context that says which of these and of WW and NN are alike.
+A label that is none of them is foretold by what has stood east of W and south of N instead.
 Where all are alike and the row above goes on unchanged, one symbol says how the whole stretch
 goes on, so that large plain areas cost next to nothing, in bytes and in time.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
+from operator import add
 
 import numpy as np
 
@@ -32,7 +36,9 @@ _BROKEN = 4
 """The context of a pixel known to differ: contexts below are plain ones, from 8 on mixed."""
 _STEP = 4
 _HALVE_ABOVE = 1600
-_HALVE_LABELS_ABOVE = 60000
+_LABEL_STEP = 2
+_HALVE_LABELS_ABOVE = 1 << 12
+"""One label's count, so that the total of 256 stays far below what the coder can divide."""
 _MAXIMUM_EXPANSION = 1 << 14
 """Pixels a byte of stream: a plain map of 1,024 rows still fits, a decoding bomb does not."""
 
@@ -50,8 +56,9 @@ class _Model:
 
     def __init__(self, labels: int) -> None:
         self._ranks: dict[int, list[int]] = {}
-        self.labels = [2] * labels
-        self.label_total = 2 * labels
+        self._labels = labels
+        self._east: dict[int, list[int]] = {}
+        self._south: dict[int, list[int]] = {}
         self._stretches: dict[int, Tokens] = {}
 
     def ranks(self, context: int, count: int) -> list[int]:
@@ -71,13 +78,25 @@ class _Model:
             counts[:-1] = [(count + 1) >> 1 for count in counts[:-1]]
             counts[-1] = sum(counts[:-1])
 
-    def learn_label(self, label: int) -> None:
-        """Count a label; old counts fade."""
-        self.labels[label] += 2
-        self.label_total += 2
-        if self.label_total > _HALVE_LABELS_ABOVE:
-            self.labels = [(count + 1) >> 1 for count in self.labels]
-            self.label_total = sum(self.labels)
+    def labels(self, west: int, north: int, candidates: list[int]) -> list[int]:
+        """Return the counts of labels beside such neighbours; a candidate's is 0."""
+        counts = list(map(add, self._beside(self._east, west), self._beside(self._south, north)))
+        for candidate in candidates:
+            counts[candidate] = 0
+        return counts
+
+    def learn_label(self, west: int, north: int, label: int) -> None:
+        """Count a label that was no candidate; old counts fade."""
+        for counts in (self._beside(self._east, west), self._beside(self._south, north)):
+            counts[label] += _LABEL_STEP
+            if counts[label] > _HALVE_LABELS_ABOVE:
+                counts[:] = [(count + 1) >> 1 for count in counts]
+
+    def _beside(self, table: dict[int, list[int]], neighbour: int) -> list[int]:
+        counts = table.get(neighbour)
+        if counts is None:
+            counts = table[neighbour] = [1] * self._labels
+        return counts
 
     def stretch(self, length: int) -> Tokens:
         """Return the model of "does it go on to the end" for stretches about so long."""
@@ -138,7 +157,12 @@ class _Writer:
         self.coder = RangeEncoder()
 
     def rank(
-        self, model: _Model, counts: list[int], candidates: list[int], at: tuple[int, int]
+        self,
+        model: _Model,
+        counts: list[int],
+        candidates: list[int],
+        north: int,
+        at: tuple[int, int],
     ) -> int:
         """Code the pixel's rank among its candidates; return its label."""
         label = self._rows[at[0]][at[1]]
@@ -148,12 +172,9 @@ class _Writer:
         else:
             rank = len(candidates)
             self.coder.put(counts[-1] - counts[rank], counts[rank], counts[-1])
-            below = sum(model.labels[:label])
-            total = model.label_total
-            for candidate in candidates:
-                total -= model.labels[candidate]
-                below -= model.labels[candidate] if candidate < label else 0
-            self.coder.put(below, model.labels[label], total)
+            labels = model.labels(candidates[0], north, candidates)
+            self.coder.put(sum(labels[:label]), labels[label], sum(labels))
+            model.learn_label(candidates[0], north, label)
         model.learn_rank(counts, rank)
         return label
 
@@ -177,7 +198,12 @@ class _Reader:
         self._coder = RangeDecoder(data)
 
     def rank(
-        self, model: _Model, counts: list[int], candidates: list[int], at: tuple[int, int]
+        self,
+        model: _Model,
+        counts: list[int],
+        candidates: list[int],
+        north: int,
+        at: tuple[int, int],
     ) -> int:
         """Return the label of the pixel."""
         del at
@@ -187,24 +213,18 @@ class _Reader:
             below += counts[rank]
             rank += 1
         self._coder.take(below, counts[rank])
-        label = candidates[rank] if rank < len(candidates) else self._other(model, candidates)
         model.learn_rank(counts, rank)
-        return label
+        return candidates[rank] if rank < len(candidates) else self._other(model, candidates, north)
 
-    def _other(self, model: _Model, candidates: list[int]) -> int:
-        total = model.label_total - sum(model.labels[candidate] for candidate in candidates)
-        if total <= 0:
+    def _other(self, model: _Model, candidates: list[int], north: int) -> int:
+        ends = list(accumulate(model.labels(candidates[0], north, candidates)))
+        if not ends[-1]:
             raise WireError("a label that does not exist")
-        look = self._coder.look(total)
-        below = 0
-        for label, count in enumerate(model.labels):
-            if label in candidates:
-                continue
-            if look < below + count:
-                self._coder.take(below, count)
-                return label
-            below += count
-        raise WireError("a label that does not exist")
+        label = bisect_right(ends, self._coder.look(ends[-1]))
+        below = ends[label - 1] if label else 0
+        self._coder.take(below, ends[label] - below)
+        model.learn_label(candidates[0], north, label)
+        return label
 
     def stretch(self, model: _Model, length: int, label: int, at: tuple[int, int]) -> int:
         """Return how many of the next ``length`` pixels have the label."""
@@ -239,8 +259,7 @@ def _walk(rows: Rows, shape: Shape, model: _Model, coder: _Writer | _Reader) -> 
             if broken:
                 context = _BROKEN
             counts = model.ranks(context * 8 + len(candidates), len(candidates))
-            row[column] = coder.rank(model, counts, candidates, (y, column))
-            model.learn_label(row[column])
+            row[column] = coder.rank(model, counts, candidates, above[column], (y, column))
             column += 1
 
 
@@ -271,4 +290,4 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     return Block(as_integers(pixels, dtype))
 
 
-CLASS_MAP = Codec("class map", 1, _cut, _encode, _decode)
+CLASS_MAP = Codec("class map", 2, _cut, _encode, _decode)
