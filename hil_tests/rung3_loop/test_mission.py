@@ -278,5 +278,5 @@ def test_the_demo_brings_everything_home(tmp_path: Path):
 
 def command_long(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", *words], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", *words], capture_output=True, text=True, timeout=580, check=False
     )
