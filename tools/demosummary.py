@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ class DemoError(RuntimeError):
 
 def summarise(trio: Trio, lander: dict[str, Any], source: str, sky: Sky) -> dict[str, Any]:
     """Check what came home and return the figures; ``lander`` is its status at the end."""
-    replay = ground("replay", trio, "--json")
-    draw(trio)
-    ground("report", trio, "--out", str(trio.folder / "report.html"))
+    with ThreadPoolExecutor() as pool:
+        report = pool.submit(ground, "report", trio, "--out", str(trio.folder / "report.html"))
+        pictures = pool.submit(draw, trio)
+        replay = ground("replay", trio, "--json")
+        report.result()
+        pictures.result()
     with open_archive(trio.archive) as archive:
         library = Library(archive)
         rows = library.rows()
