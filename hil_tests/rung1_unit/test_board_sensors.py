@@ -259,7 +259,6 @@ def test_a_loop_too_busy_to_listen_does_not_blame_the_program() -> None:
     sensor.poll(now)  # starts it; its frame is larger than the pipe, so it waits for a reader
     select([sensor.fileno()], [], [], PATIENCE_S)
     late = Instant(now.mono_ns + 11_000_000_000, 0)
-    assert sensor.poll(late) == ()
     found: list[Delivery] = []
 
     def turn(_: Instant) -> bool:
@@ -267,7 +266,7 @@ def test_a_loop_too_busy_to_listen_does_not_blame_the_program() -> None:
         return bool(found)
 
     wait_until(One(sensor), turn)
-    assert len(frames(found)) == 1
+    assert len(frames(found)) == len(found) == 1
     sensor.close()
 
 
