@@ -219,7 +219,7 @@ class Loop:
         self.sent += [(now.mono_ns, datagram) for datagram in datagrams]
         self.waiting += datagrams
 
-    def receive(self, now: Instant) -> list[bytes]:  # noqa: ARG002 - see Port
+    def receive(self, now: Instant) -> list[bytes]:
         found, self.waiting = self.waiting, []
         return found
 

@@ -2,8 +2,8 @@
 
 On the board runs `flight run board.toml` with `node_number = 10`, a link to node 20 over its
 UART at 921,600 baud with `segment_bytes = 1024`, `destination_node = 30`, a contact plan whose
-contacts 10-20 and 20-30 are always open, `health_interval_s` of at most 15, and sensors with frames still to read. Relay and
-ground run here.
+contacts 10-20 and 20-30 are always open, `health_interval_s` of at most 15, and sensors with
+frames still to read. Relay and ground run here.
 """
 
 from pathlib import Path
