@@ -38,6 +38,7 @@ from flight.product.status import Boot, ModelStamp
 from flight.relay.bpsec import read_policy
 from flight.relay.endpoint import ipn
 from flight.relay.node import Delivery, Node
+from flight.relay.node.labels import FIRST_PRIORITY_SERVICE
 from flight.relay.store import BusyError, Store, open_store
 from flight.settings import SettingsError
 from flight.watch import (
@@ -49,7 +50,6 @@ from flight.watch import (
     write_last_words,
 )
 
-FIRST_PRIORITY_SERVICE = 64
 PRIORITY_SERVICES = range(FIRST_PRIORITY_SERVICE, FIRST_PRIORITY_SERVICE + 4)
 PRODUCT_SERVICE = 2
 """Products come from it and nothing else does, so that their bundles can be named."""
