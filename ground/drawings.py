@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from flight.autonomy.contrast import square
 from flight.autonomy.downlink import region
-from flight.autonomy.terrain import Ground, square
+from flight.autonomy.terrain import Ground
 from flight.product.part import Header, ProductKind
 from flight.product.values import Kind
 from ground.content import Content

@@ -16,6 +16,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.contrast import seen, square
 from flight.autonomy.grid import Integers, Mask, squared_distance, window_sums
 from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
 
@@ -25,24 +26,8 @@ INPUT_PIXELS = 128
 CELLS = 64
 """Rows and columns of its answer."""
 
-FRACTION = 16
-"""Block means are carried in sixteenths of a count."""
-
 WINDOW_REACH = 31
 """Input pixels to either side in the mean against which a pixel is seen."""
-
-LEAST_MEAN_COUNTS = 4
-"""A frame darker than this is black."""
-
-MOST_CLIPPED_PERMILLE = 250
-"""A frame with more pixels than this at its highest count is overexposed, or blank."""
-
-LEVEL = 1024
-"""A pixel as bright as its surroundings, before compression."""
-
-KNEE = 256
-PEAK = 160
-"""Compression: PEAK * d / (KNEE + |d|) for a departure d from LEVEL; black becomes -128."""
 
 
 class Ground(IntEnum):
@@ -91,51 +76,8 @@ def prepare(frame: Frame) -> Tensor | None:
     samples = frame.samples
     if frame.kind is not SensorKind.CAMERA or samples.ndim != 2:
         return None
-    if min(samples.shape) < INPUT_PIXELS:
-        return None
-    clipped = int((samples == samples.max()).sum())
-    if clipped * 1000 > MOST_CLIPPED_PERMILLE * samples.size:
-        return None
-    if int(samples.sum(dtype=np.int64)) < LEAST_MEAN_COUNTS * samples.size:
-        return None
-    level = contrast(block_means(samples))
-    return compress(level).astype(np.int8)[None, :, :, None]
-
-
-def square(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return (top row, left column, side) of a frame's central square."""
-    side = min(shape)
-    return (shape[0] - side) // 2, (shape[1] - side) // 2, side
-
-
-def block_means(samples: NDArray[np.generic]) -> Integers:
-    """Return (128, 128) block means of the central square, in sixteenths of a count."""
-    top, left, side = square(samples.shape)
-    crop = samples[top : top + side, left : left + side].astype(np.int64)
-    edges = np.arange(INPUT_PIXELS) * side // INPUT_PIXELS
-    sums = np.add.reduceat(np.add.reduceat(crop, edges, axis=0), edges, axis=1)
-    sizes = np.diff(np.append(edges, side))
-    means: Integers = sums * FRACTION // (sizes[:, None] * sizes[None, :])
-    return means
-
-
-def contrast(means: Integers) -> Integers:
-    """Return each pixel's departure from its surroundings, in 1/1024 of their mean.
-
-    Surroundings darker than an eighth of the frame are taken for an eighth, or a wide shadow's
-    noise would be blown up to relief.
-    """
-    around = window_sums(means, WINDOW_REACH) // window_sums(np.ones_like(means), WINDOW_REACH)
-    floor = max(int(means.sum()) // means.size // 8, 1)
-    departure: Integers = means * LEVEL // np.maximum(around, floor) - LEVEL
-    return departure
-
-
-def compress(departure: Integers) -> Integers:
-    """Return departures compressed to int8's range, small ones nearly in proportion."""
-    size = np.abs(departure)
-    compressed: Integers = np.clip(np.sign(departure) * (PEAK * size // (KNEE + size)), -128, 127)
-    return compressed
+    level = seen(samples, INPUT_PIXELS, reach=WINDOW_REACH)
+    return None if level is None else level.astype(np.int8)[None, :, :, None]
 
 
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:

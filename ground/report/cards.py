@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from flight.autonomy.terrain import Ground, square
+from flight.autonomy.contrast import square
+from flight.autonomy.terrain import Ground
 from flight.autonomy.xray import LINES as XRAY_LINES
 from flight.product.codecs import Decoded
 from flight.product.errors import WireError

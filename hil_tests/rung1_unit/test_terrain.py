@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from flight.autonomy.contrast import block_means
 from flight.autonomy.terrain import (
     CELLS,
+    INPUT_PIXELS,
     Ground,
     TerrainPolicy,
-    block_means,
     choose_site,
     classify,
     conclude,
@@ -56,7 +57,7 @@ def test_exposure_does_not_change_what_the_model_sees() -> None:
 
 def test_block_means_are_exact_where_blocks_are_uneven() -> None:
     samples = textured(800, 800)
-    means = block_means(samples)
+    means = block_means(samples, INPUT_PIXELS)
     edges = [i * 800 // 128 for i in range(129)]
     for row, column in ((0, 0), (3, 77), (127, 127)):
         block = samples[edges[row] : edges[row + 1], edges[column] : edges[column + 1]]

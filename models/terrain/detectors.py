@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.contrast import KNEE, LEVEL, PEAK
 from flight.autonomy.grid import window_sums
-from flight.autonomy.terrain import KNEE, LEVEL, PEAK
 
 Field = NDArray[np.float64]
 
