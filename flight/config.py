@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flight.autonomy.decide import DecisionPolicy
 from flight.board.jobs import WorkerSettings
-from flight.board.portsettings import PortSettings
 from flight.board.sensors.settings import SensorSettings
+from flight.ports.settings import PortSettings
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan

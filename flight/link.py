@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from flight.board.ports import Port
 from flight.instant import Instant
+from flight.ports.port import Port
 from flight.product.events import Event, Happening
 from flight.relay.errors import WireError
 from flight.relay.node import (

@@ -17,8 +17,6 @@ from flight.board.jobs import ModelFile
 from flight.board.localsocket import LocalServer
 from flight.board.memo import DoneCommands, count_boot
 from flight.board.notify import notify
-from flight.board.ports import Port, PortError
-from flight.board.portsettings import PortSettings, open_port
 from flight.board.recorder import Recorder
 from flight.board.sensors import open_sensor
 from flight.board.sensors.settings import SensorSettings
@@ -32,6 +30,8 @@ from flight.link import Link
 from flight.loop import Loop, Member
 from flight.outbox import Name, Outbox, Send
 from flight.payload import Instrument, Payload
+from flight.ports.port import Port, PortError
+from flight.ports.settings import open_port, ports_by_link
 from flight.product.events import Event, Happening
 from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
@@ -80,7 +80,8 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
     with contextlib.ExitStack() as stack:
         try:
             ports = [
-                stack.enter_context(contextlib.closing(open_port(p))) for p in _ordered(config)
+                stack.enter_context(contextlib.closing(open_port(p)))
+                for p in ports_by_link(config.ports, config.node)
             ]
             store = stack.enter_context(contextlib.closing(open_store(config.store)))
         except (PortError, BusyError, OSError) as error:
@@ -330,9 +331,3 @@ def _sender(node: Node, settings: PayloadSettings) -> Send:
         )
 
     return send
-
-
-def _ordered(config: Config) -> list[PortSettings]:
-    """Return the ports in the order of the node's links, whose index the datagrams carry."""
-    ports = {port.peer_node: port for port in config.ports}
-    return [ports[link.peer_node] for link in config.node.links]

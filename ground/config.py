@@ -3,23 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from flight.ports.settings import PortSettings
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
 from flight.settings import read_settings
-
-
-@dataclass(frozen=True, slots=True)
-class PortSettings:
-    """A UDP line to one neighbour."""
-
-    peer_node: int
-    """The neighbour at its other end, as in [[node.links]]."""
-    bind: str
-    """Where to listen, HOST:PORT."""
-    remote: str
-    """Where to send, HOST:PORT."""
 
 
 @dataclass(frozen=True, slots=True)

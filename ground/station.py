@@ -1,15 +1,16 @@
 """The ground station: a relay node whose deliveries end in the archive.
 
-One loop around the node: it reads the clock once a turn, hears the sockets, lets the node act,
+One loop around the node: it reads the clock once a turn, hears the ports, lets the node act,
 puts deliveries on the disk, releases them, and sends. A delivery is released only when it is in
 the archive for good, so whatever dies in between, the node hands it out again.
 """
 
-import selectors
+import select
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flight.instant import Clock, Instant
+from flight.ports.port import Port
 from flight.product.status import Command
 from flight.relay.endpoint import ipn
 from flight.relay.errors import WireError
@@ -30,7 +31,6 @@ from flight.relay.store.values import Trouble
 from ground.archive import Archive
 from ground.raw import Arrival
 from ground.requests import Request, mark_sent, read_requests
-from ground.udp import UdpSocket
 
 COMMAND_SERVICE = 64
 """Of a board: commands are few and go first."""
@@ -77,7 +77,7 @@ class Station:
         self,
         node: Node,
         store: Store,
-        sockets: Sequence[UdpSocket],
+        ports: Sequence[Port],
         archive: Archive,
         *,
         clock: Clock,
@@ -85,7 +85,7 @@ class Station:
     ) -> None:
         self._node = node
         self._store = store
-        self._sockets = sockets
+        self._ports = ports
         self._archive = archive
         self._clock = clock
         self._command_lifetime_ms = command_lifetime_s * 1000
@@ -97,17 +97,20 @@ class Station:
         self._news: list[str] = []
         self.open_links: set[int] = set()
         self.counts = Counts(heard_ns=clock.now().mono_ns)
-        self._selector = selectors.DefaultSelector()
-        for descriptor in (store.fileno(), *(s.fileno() for s in sockets)):
-            self._selector.register(descriptor, selectors.EVENT_READ)
+        self._wakers = [store.fileno()]
 
     def turn(self) -> Instant:
         """Wait for something to do, do it, and return the instant it was done at."""
-        self._selector.select(self._wait_s(self._clock.now()))
+        self._wait()
         now = self._clock.now()
-        for link, socket in enumerate(self._sockets):
-            for datagram in socket.receive():
+        for link, port in enumerate(self._ports):
+            port.expire(now)
+            for datagram in port.receive(now):
                 self._hear(link, datagram, now)
+            trouble = port.take_trouble()
+            if trouble is not None:
+                peer = self._node.settings.links[link].peer_node
+                self._news.append(f"port to node {peer}: {trouble}")
         self._node.store_ready(now)
         self._node.expire(now)
         self._pending += self._node.take_deliveries()
@@ -115,8 +118,7 @@ class Station:
         self._send_requests(now)
         for event in self._node.take_events():
             self._note(event)
-        for link, datagram in self._node.take_datagrams():
-            self._sockets[link].send(datagram)
+        self._send(now)
         return now
 
     @property
@@ -131,20 +133,29 @@ class Station:
 
     def wake_by(self, descriptor: int) -> None:
         """Let a turn begin when this descriptor is readable: a signal's, which its owner drains."""
-        self._selector.register(descriptor, selectors.EVENT_READ)
+        self._wakers.append(descriptor)
 
-    def close(self) -> None:
-        """Let go of the selector; sockets, store and archive belong to the caller."""
-        self._selector.close()
-
-    def _wait_s(self, now: Instant) -> float:
+    def _wait(self) -> None:
+        poller = select.poll()
+        descriptors = (port.fileno() for port in self._ports)
+        for descriptor in (*self._wakers, *(d for d in descriptors if d is not None)):
+            poller.register(descriptor, select.POLLIN)
+        now = self._clock.now()
         due = [now.mono_ns + LONGEST_WAIT_NS, self._requests_ns]
         if self._pending:
             due.append(self._retry_ns)
-        node = self._node.next_deadline_ns()
-        if node is not None:
-            due.append(node)
-        return max(0, min(due) - now.mono_ns) / 1e9
+        deadlines = [port.next_deadline_ns() for port in self._ports]
+        deadlines.append(self._node.next_deadline_ns())
+        due += [deadline for deadline in deadlines if deadline is not None]
+        # Rounded up: waking just before a deadline would turn the loop for nothing.
+        poller.poll(max(0, -(-(min(due) - now.mono_ns) // 1_000_000)))
+
+    def _send(self, now: Instant) -> None:
+        outgoing: dict[int, list[bytes]] = {}
+        for link, datagram in self._node.take_datagrams():
+            outgoing.setdefault(link, []).append(datagram)
+        for link, datagrams in outgoing.items():
+            self._ports[link].send(datagrams, now)
 
     def _hear(self, link: int, datagram: bytes, now: Instant) -> None:
         self.counts.datagrams += 1

@@ -22,13 +22,13 @@ from flight.board.card import CardError, read_card
 from flight.board.clock import BoardClock
 from flight.board.health import read_health
 from flight.board.jobs import ModelFile, WorkerSettings
-from flight.board.ports import PortError
-from flight.board.portsettings import PortSettings, open_port
 from flight.board.runtime import RuntimeModelError, runtime_name
 from flight.board.sensors import SensorSettings
 from flight.board.sensors.files import SUFFIXES
 from flight.board.supervisor import Supervisor
 from flight.instant import Instant
+from flight.ports.port import PortError
+from flight.ports.settings import PortSettings, open_port
 from flight.product.events import Event
 from flight.relay.crc import crc32c
 

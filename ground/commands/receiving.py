@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from flight.instant import Instant
+from flight.ports.port import PortError
+from flight.ports.settings import open_port, ports_by_link
 from flight.relay.bpsec import read_policy
 from flight.relay.node import Node
 from flight.relay.store import BusyError, open_store
@@ -17,11 +19,10 @@ from flight.settings import SettingsError
 from ground.archive import Archive, open_archive
 from ground.clock import GroundClock
 from ground.commands.common import OK, Subparsers, add_command
-from ground.config import StationConfig, read_station
+from ground.config import read_station
 from ground.console import clean
 from ground.station import Counts, Station
 from ground.times import data_size, duration, utc
-from ground.udp import UdpSocket
 
 STATUS_INTERVAL_NS = 500_000_000
 
@@ -57,7 +58,11 @@ def run(options: argparse.Namespace) -> int:
     now = clock.now()
     config, plan = read_station(options.config, reference_ms=now.dtn_ms)
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(contextlib.closing(s)) for s in _open_sockets(config)]
+        settings = ports_by_link(config.ports, config.node)
+        try:
+            ports = [stack.enter_context(contextlib.closing(open_port(p))) for p in settings]
+        except PortError as error:
+            raise SettingsError(f"{options.config}: {error}") from error
         try:
             store = stack.enter_context(contextlib.closing(open_store(config.store)))
         except (BusyError, OSError) as error:
@@ -65,20 +70,16 @@ def run(options: argparse.Namespace) -> int:
         archive = stack.enter_context(open_archive(config.archive, make=True))
         security = read_policy(config.security)
         node = Node(config.node, store, plan, now, seed=0, security=security)
-        station = stack.enter_context(
-            contextlib.closing(
-                Station(
-                    node,
-                    store,
-                    sockets,
-                    archive,
-                    clock=clock,
-                    command_lifetime_s=config.command_lifetime_s,
-                )
-            )
+        station = Station(
+            node,
+            store,
+            ports,
+            archive,
+            clock=clock,
+            command_lifetime_s=config.command_lifetime_s,
         )
         stop = stack.enter_context(_signals(station))
-        ears = ", ".join(socket.name for socket in sockets)
+        ears = ", ".join(port.place for port in settings)
         print(f"node {config.node.node_number} hears {ears}; archive {config.archive}", flush=True)
         _turn(station, archive, now, stop=stop, options=options)
     return OK
@@ -109,14 +110,6 @@ def _is_over(station: Station, started: Instant, now: Instant, options: argparse
     if idle_s is None or not station.counts.deliveries or not station.is_quiet:
         return False
     return now.mono_ns - station.counts.heard_ns >= idle_s * 1e9
-
-
-def _open_sockets(config: StationConfig) -> Iterator[UdpSocket]:
-    """Open the sockets in the order of the node's links."""
-    ports = {port.peer_node: port for port in config.ports}
-    for link in config.node.links:
-        udp = ports[link.peer_node]
-        yield UdpSocket(bind=udp.bind, remote=udp.remote)
 
 
 @contextlib.contextmanager

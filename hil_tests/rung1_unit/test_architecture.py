@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "flight.product": {"flight.instant"},
     "flight.relay": {"flight.instant", "flight.settings"},
     "flight.autonomy": {"flight.instant", "flight.product"},
-    "flight.board": PURE,
-    "ground": PURE,
+    "flight.ports": {"flight.instant", "flight.relay"},
+    "flight.board": PURE | {"flight.ports"},
+    "ground": PURE | {"flight.ports"},
     "models": PURE
     | {
         "flight.board.runtime",
@@ -31,7 +32,8 @@ OUTSIDE = {
     "flight.product": {"numpy", "msgpack"},
     "flight.relay": {"google_crc32c", "cryptography"},
     "flight.autonomy": {"numpy"},
-    "flight.board": {"numpy", "msgpack", "serial", "tflite_runtime", "ai_edge_litert"},
+    "flight.ports": {"numpy", "serial"},
+    "flight.board": {"numpy", "msgpack", "tflite_runtime", "ai_edge_litert"},
 }
 HOUSE = {"flight", "ground", "models", "hil_tests", "tools"}
 

@@ -9,10 +9,10 @@ from shutil import copytree
 import pytest
 
 from flight.board import selftest as module
-from flight.board.portsettings import PortSettings
 from flight.board.runtime import RuntimeModelError
 from flight.board.selftest import Check, selftest
 from flight.board.sensors import SensorSettings
+from flight.ports.settings import PortSettings
 from flight.product.values import SensorKind
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny_model"

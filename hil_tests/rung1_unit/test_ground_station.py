@@ -3,6 +3,7 @@ import contextlib
 import pytest
 
 from flight.instant import Instant
+from flight.ports.udp import UdpPort
 from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind
 from flight.relay.contactfile import read_ion_plan
@@ -15,7 +16,6 @@ from flight.relay.store.values import Trouble
 from ground.archive import open_archive
 from ground.requests import queue_request, read_requests
 from ground.station import Station, _trouble
-from ground.udp import UdpSocket
 from tools.sim.downlink import GROUND_NODE, NODE, START_MS, whole_run
 
 PLAN = "a contact +0 +3600 1 3 1000000\na contact +0 +3600 3 1 1000000\na range +0 +3600 1 3 0\n"
@@ -58,16 +58,15 @@ class Bench:
             clock=self.clock,
             command_lifetime_s=3600,
         )
-        stack.callback(self.station.close)
 
     def turn(self):
         now = self.clock.now()
         self.board.store_ready(now)
         self.board.expire(now)
         for _, datagram in self.board.take_datagrams():
-            self.wire.send(datagram)
+            self.wire.send([datagram], now)
         self.station.turn()
-        for datagram in self.wire.receive():
+        for datagram in self.wire.receive(now):
             self.board.receive(0, datagram, now)
 
     def run(self, until, most=3000):
@@ -80,7 +79,7 @@ class Bench:
 
 def bound(peer=None):
     remote = "127.0.0.1:9" if peer is None else "{}:{}".format(*peer._socket.getsockname())
-    return UdpSocket(bind="127.0.0.1:0", remote=remote)
+    return UdpPort("127.0.0.1:0", remote)
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def test_a_delivery_is_kept_until_the_disk_takes_it(bench, monkeypatch):
 
 def test_junk_on_the_socket_is_counted_and_changes_nothing(bench):
     for junk in (b"", b"\xff" * 1500, b"hello"):
-        bench.wire.send(junk)
+        bench.wire.send([junk], bench.clock.now())
     send(bench, whole_run()[:1])
     bench.run(lambda: bench.station.counts.deliveries == 1)
     assert bench.station.counts.datagrams_refused >= 1

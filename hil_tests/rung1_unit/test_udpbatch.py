@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flight.board.udpbatch import UdpBatch, _runs
+from flight.ports.udpbatch import UdpBatch, _runs
 
 Ends = tuple[socket.socket, socket.socket]
 

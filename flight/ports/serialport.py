@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import serial
 
-from flight.board.ports import RECEIVE_LIMIT, PortError, Trouble
 from flight.instant import Instant
+from flight.ports.port import RECEIVE_LIMIT, PortError, Trouble
 from flight.relay.uartframe import FrameReader, encode_frame
 
 SEND_BUFFER_BYTES = 1 << 16

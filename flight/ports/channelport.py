@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flight.board.ports import RECEIVE_LIMIT, Port
 from flight.instant import Instant
+from flight.ports.port import RECEIVE_LIMIT, Port
 
 CHANNEL_LIMIT = 1 << 16
 """Datagrams under way in one direction at most; further ones are lost, as on a full link."""

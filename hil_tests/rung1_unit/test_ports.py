@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from flight.board.channelport import ChannelPort, ChannelSettings
-from flight.board.ports import RECEIVE_LIMIT, Port, PortError, UdpPort
-from flight.board.portsettings import PortSettings, open_port
-from flight.board.serialport import REOPEN_NS, SEND_BUFFER_BYTES, SerialPort
 from flight.instant import Instant
+from flight.ports.channelport import ChannelPort, ChannelSettings
+from flight.ports.port import RECEIVE_LIMIT, Port, PortError
+from flight.ports.serialport import REOPEN_NS, SEND_BUFFER_BYTES, SerialPort
+from flight.ports.settings import PortSettings, open_port
+from flight.ports.udp import UdpPort
 from flight.relay.uartframe import FrameReader, encode_frame
 from hil_tests.waiting import One, wait_until
 

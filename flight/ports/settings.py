@@ -1,10 +1,13 @@
 """What a mission's settings say of one port, and the port that comes of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flight.board.channelport import ChannelPort, ChannelSettings
-from flight.board.ports import Port, UdpPort
-from flight.board.serialport import SerialPort
+from flight.ports.channelport import ChannelPort, ChannelSettings
+from flight.ports.port import Port
+from flight.ports.serialport import SerialPort
+from flight.ports.udp import UdpPort
+from flight.relay.settings import NodeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,17 @@ class PortSettings:
             raise ValueError("UDP needs both bind and remote")
         if self.baud < 1:
             raise ValueError("baud must be above 0")
+
+    @property
+    def place(self) -> str:
+        """Where it hears, for people."""
+        return self.device or self.bind
+
+
+def ports_by_link(ports: Sequence[PortSettings], node: NodeSettings) -> list[PortSettings]:
+    """Return the ports in the order of the node's links, whose index the datagrams carry."""
+    by_peer = {port.peer_node: port for port in ports}
+    return [by_peer[link.peer_node] for link in node.links]
 
 
 def open_port(settings: PortSettings) -> Port:
