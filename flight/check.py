@@ -9,7 +9,7 @@ from flight.autonomy.tasks import TASKS
 from flight.board.clock import BoardClock
 from flight.board.selftest import Check, selftest
 from flight.config import read_mission
-from flight.run import packaged_model
+from flight.run import model_folders, packaged_model
 
 
 def check(path: Path | None, out: TextIO) -> int:
@@ -30,22 +30,16 @@ def check(path: Path | None, out: TextIO) -> int:
 
 def _checks(path: Path | None) -> Iterator[Check]:
     if path is None:
-        models = [packaged_model(task.name) for task in TASKS.values() if task.has_model]
+        models = [packaged_model(task) for task in TASKS]
         with tempfile.TemporaryDirectory() as folder:
             yield from selftest(state=Path(folder), models=models)
         return
     config = read_mission(path, reference_ms=BoardClock().now().dtn_ms).config
-    folders = {model.task: model.folder for model in config.models}
-    kinds = {sensor.kind for sensor in config.sensors}
     payload = config.payload
     yield from selftest(
         state=config.store.directory if payload is None else payload.state,
         need_bytes=config.store.quota_bytes + (0 if payload is None else payload.archive_bytes),
-        models=[
-            folders.get(task.name) or packaged_model(task.name)
-            for task in TASKS.values()
-            if task.has_model and task.kind in kinds
-        ],
+        models=list(model_folders(config).values()),
         sensors=config.sensors,
         ports=config.ports,
         worker=config.worker,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flight.autonomy.decide import DecisionPolicy
+from flight.autonomy.tasks import TASKS
 from flight.board.jobs import WorkerSettings
 from flight.board.sensors.settings import SensorSettings
 from flight.ports.settings import PortSettings
@@ -20,12 +21,15 @@ from flight.settings import SettingsError, parse_settings, read_text
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Where a task's model lies, if not in the package."""
+    """Which model a task uses, if not the one in the package."""
 
     task: str
-    """"terrain" or "mineral"."""
-    folder: Path
-    """Holds model.tflite and card.toml."""
+    """Which of flight.autonomy.tasks."""
+    folder: Path | None = None
+    """Holds model.tflite and card.toml; without it, the model in the package."""
+    use: bool = True
+    """false: do without. An X-ray spectrum is then told by its lines alone, which holds for any
+    instrument; frames of the other tasks get no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,9 @@ class Config:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two sensors have the name {twice!r}")
+        strange = next((m.task for m in self.models if m.task not in TASKS), None)
+        if strange is not None:
+            raise ValueError(f"models: no task is named {strange!r}; there are {', '.join(TASKS)}")
         ports, links = (sorted(x.peer_node for x in xs) for xs in (self.ports, self.node.links))
         if ports != links:
             raise ValueError(f"[[ports]] lead to nodes {ports}, [[node.links]] to {links}")

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from flight.autonomy.decide import DecisionPolicy, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, whole_frame
-from flight.autonomy.tasks import TASKS, Policy, conclude, prepare
+from flight.autonomy.tasks import Policy, conclude, prepare
 from flight.board.archive import FrameArchive
 from flight.board.jobs import Answer, InferJob
 from flight.board.recorder import Recorded, Recorder
@@ -46,10 +46,10 @@ class Instrument:
     sensor: Sensor
     task: str
     model: str
-    """Empty for a task without a model, or whose model cannot be used."""
+    """Empty where none is to be used, or none can be."""
     model_digest: bytes
     policy: Policy | None
-    """None where the model's card could not be read: no frame gets an answer."""
+    """None where there is no model and the task cannot do without: no frame gets an answer."""
 
 
 class Payload:
@@ -178,14 +178,12 @@ class Payload:
         except OSError as error:
             self._events.append(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"))
         instrument = self._instruments[frame.sensor]
-        task = TASKS[instrument.task]
-        if not task.has_model:
-            self._step(frame, (), 0, now)
-            return
         if not instrument.model:
-            self._step(frame, (), NoAnswer.MODEL_REFUSED, now)
+            # A task that can do without has a policy all the same.
+            reason = NoAnswer.MODEL_REFUSED if instrument.policy is None else 0
+            self._step(frame, (), reason, now)
             return
-        tensor = prepare(task.name, frame)
+        tensor = prepare(instrument.task, frame)
         if tensor is None:
             self._step(frame, (), NoAnswer.BAD_FRAME, now)
             return

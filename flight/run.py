@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flight.autonomy.tasks import TASKS, Policy, policy_integers
-from flight.autonomy.xray import XrayPolicy
 from flight.board.archive import FrameArchive
 from flight.board.card import Card, CardError, read_card
 from flight.board.clock import BoardClock
@@ -273,19 +272,25 @@ def _craft(
 
 def _cards(config: Config) -> tuple[dict[str, Usable], list[Happening]]:
     """Return the card and folder of each task that a sensor needs, and what could not be read."""
-    folders = {model.task: model.folder for model in config.models}
-    kinds = {sensor.kind for sensor in config.sensors}
     cards, happenings = {}, []
-    for task in TASKS.values():
-        if not task.has_model or task.kind not in kinds:
-            continue
-        folder = folders.get(task.name) or packaged_model(task.name)
+    for task, folder in model_folders(config).items():
         try:
             card = read_card(folder)
-            cards[task.name] = Usable(card, folder, card.policy_as(task.policy))
+            cards[task] = Usable(card, folder, card.policy_as(TASKS[task].policy))
         except CardError as error:
-            happenings.append(Event.MODEL_REFUSED(model=task.name, what=str(error)))
+            happenings.append(Event.MODEL_REFUSED(model=task, what=str(error)))
     return cards, happenings
+
+
+def model_folders(config: Config) -> dict[str, Path]:
+    """Return where the model of each task lies that a sensor needs and that is to be used."""
+    chosen = {model.task: model for model in config.models}
+    kinds = {sensor.kind for sensor in config.sensors}
+    return {
+        task: (chosen[task].folder if task in chosen else None) or packaged_model(task)
+        for task, row in TASKS.items()
+        if row.kind in kinds and (task not in chosen or chosen[task].use)
+    }
 
 
 def packaged_model(task: str) -> Path:
@@ -306,10 +311,8 @@ def _instrument(
     """Return a sensor with the task of its kind."""
     sensor = stack.enter_context(contextlib.closing(open_sensor(settings, now, first=first)))
     task = next(task for task in TASKS.values() if task.kind is settings.kind)
-    if not task.has_model:
-        return Instrument(sensor, task.name, "", b"", XrayPolicy())
     if task.name not in cards:
-        return Instrument(sensor, task.name, "", b"", None)
+        return Instrument(sensor, task.name, "", b"", task.without_model)
     usable = cards[task.name]
     return Instrument(sensor, task.name, usable.card.name, usable.card.digest, usable.policy)
 

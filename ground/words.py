@@ -16,6 +16,11 @@ SYMBOLS = {
 }  # fmt: skip
 """Of the elements whose lines flight.autonomy.xray knows."""
 
+OXIDES = {
+    14: "SiO2", 22: "TiO2", 13: "Al2O3", 26: "FeO", 12: "MgO", 20: "CaO", 11: "Na2O", 19: "K2O",
+}  # fmt: skip
+"""By atomic number of the metal; iron is told as FeO, whatever its state."""
+
 PHASE_NAMES = {
     Phase.UNSURE: "unsure",
     Phase.LOW_CA_PYROXENE: "low-Ca pyroxene",
@@ -59,6 +64,11 @@ def element_name(number: int) -> str:
     return SYMBOLS.get(number, f"Z={number}")
 
 
+def oxide_name(metal: int) -> str:
+    """Return the oxide that a metal is told as."""
+    return OXIDES.get(metal, f"oxide of {element_name(metal)}")
+
+
 def reason_name(number: int) -> str:
     """Return why there is no answer."""
     known = number in {int(reason) for reason in NoAnswer}
@@ -81,6 +91,7 @@ def finding_words(finding: Finding) -> str:
         Kind.ELEMENT: f"{element_name(f.label)}: {f.score} ± {f.extent} net counts",
         Kind.METAL: f"metal contamination suspected: {element_name(f.label)},"
         f" {f.score / 10:.1f} % of net counts",
+        Kind.OXIDE: f"{oxide_name(f.label)}: {f.score / 1000:.2f} ± {f.extent / 1000:.2f} wt %",
         Kind.NO_ANSWER: f"no answer: {reason_name(f.label)}"
         + (f" in {f.extent} pixels" if f.extent else ""),
     }

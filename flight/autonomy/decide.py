@@ -62,6 +62,7 @@ _VERDICTS = (
     (Kind.NO_SAFE_SITE, Verdict.NO_SAFE_SITE),
     (Kind.SAFE_SITE, Verdict.SITE_CHOSEN),
     (Kind.PHASE, Verdict.SURVEYED),
+    (Kind.OXIDE, Verdict.SURVEYED),
     (Kind.ELEMENT, Verdict.SURVEYED),
 )
 """The first kind found gives the verdict: doubt before alarm before result."""

@@ -1,4 +1,4 @@
-"""From an X-ray spectrum to oxide abundances with errors, in integers, through a small model.
+"""From an X-ray spectrum to the input of a small model that knows oxides, in integers.
 
 The model is shown 192 bins of 40 eV, each as the logarithm of its share of all counts, in
 sixteenths of an octave: a weak line on a thousandth of the counts then has as many steps as the
@@ -6,14 +6,13 @@ strongest. The logarithm is piecewise linear, from the leading bit and the four 
 it is exact integer arithmetic.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.xray import XrayPolicy, is_spectrum
-from flight.product.values import Finding, Frame, Kind, NoAnswer, Tensor
+from flight.autonomy.xray import LEAST_COUNTS, is_spectrum
+from flight.product.values import Frame, Tensor
 
 Counts: TypeAlias = NDArray[np.int64]
 
@@ -35,24 +34,6 @@ DECADES = (10_000, 100_000, 1_000_000, 10_000_000)
 """Counts in the bins from which each column of the error table holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class OxidePolicy:
-    """What turns raw outputs into abundances; the tables come with the model, in its card."""
-
-    centre: tuple[int, ...]
-    """Abundance at raw output 0, in 1/1000 of a mass percent, one an oxide."""
-    step: tuple[int, ...]
-    """Abundance a raw step, in 1/1,000,000 of a mass percent."""
-    sigma: tuple[int, ...]
-    """(oxides, decades) row by row: 1 standard deviation on held-out missions, in 1/1000 of a
-    mass percent."""
-
-    def __post_init__(self) -> None:
-        wanted = (len(METALS), len(METALS), len(METALS) * len(DECADES))
-        if (len(self.centre), len(self.step), len(self.sigma)) != wanted:
-            raise ValueError(f"centre, step and sigma need {wanted} entries")
-
-
 def prepare(frame: Frame) -> Tensor | None:
     """Return (1, 1, 192, 1) int8 for the model, or None where the frame is unusable.
 
@@ -61,7 +42,7 @@ def prepare(frame: Frame) -> Tensor | None:
     if not is_spectrum(frame):
         return None
     binned = bins_of(frame.samples.astype(np.int64), *frame.axis)
-    if binned is None or int(binned.sum()) < XrayPolicy().least_counts:
+    if binned is None or int(binned.sum()) < LEAST_COUNTS:
         return None
     return compressed(binned[None])
 
@@ -91,24 +72,3 @@ def compressed(binned: Counts) -> Tensor:
     level = 16 * (octave - LEAST_OCTAVE) + below_leading - 128
     tensor: Tensor = np.clip(level, -128, 127).astype(np.int8)[:, None, :, None]
     return tensor
-
-
-def conclude(frame: Frame, outputs: tuple[Tensor, ...], policy: OxidePolicy) -> tuple[Finding, ...]:
-    """Return one finding an oxide: score and extent are abundance and error in 1/1000 %."""
-    binned = bins_of(frame.samples.astype(np.int64), *frame.axis)
-    total = 0 if binned is None else int(binned.sum())
-    column = sum(total >= decade for decade in DECADES) - 1
-    if column < 0:
-        return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
-    raw = [int(value) for value in outputs[0].reshape(-1)]
-    return tuple(
-        Finding(
-            Kind.OXIDE,
-            label=metal,
-            score=max(0, centre + value * step // 1000),
-            extent=policy.sigma[index * len(DECADES) + column],
-        )
-        for index, (metal, value, centre, step) in enumerate(
-            zip(METALS, raw, policy.centre, policy.step, strict=True)
-        )
-    )

@@ -4,18 +4,19 @@ One table for board and ground: the board concludes from fresh outputs, the grou
 journal's, and both call the same row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TypeAlias, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import mineral, terrain, xray
+from flight.autonomy import mineral, oxides, terrain, xrf
 from flight.autonomy.decide import DecisionPolicy
 from flight.product.errors import WireError
 from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
 
-Policy: TypeAlias = terrain.TerrainPolicy | mineral.MineralPolicy | xray.XrayPolicy
+Policy: TypeAlias = terrain.TerrainPolicy | mineral.MineralPolicy | xrf.XrfPolicy
 PolicyT = TypeVar("PolicyT")
 ClassMap: TypeAlias = NDArray[np.uint8]
 
@@ -27,22 +28,30 @@ class Task:
     name: str
     kind: SensorKind
     policy: type[Policy]
-    has_model: bool
+    without_model: Policy | None = None
+    """How it concludes where no model is aboard; None: not at all."""
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("terrain", SensorKind.CAMERA, terrain.TerrainPolicy, has_model=True),
-        Task("mineral", SensorKind.CUBE, mineral.MineralPolicy, has_model=True),
-        Task("xray", SensorKind.XRAY, xray.XrayPolicy, has_model=False),
+        Task("terrain", SensorKind.CAMERA, terrain.TerrainPolicy),
+        Task("mineral", SensorKind.CUBE, mineral.MineralPolicy),
+        Task("xrf", SensorKind.XRAY, xrf.XrfPolicy, without_model=xrf.XrfPolicy()),
     )
+}
+
+
+_PREPARE: dict[str, Callable[[Frame], Tensor | None]] = {
+    "terrain": terrain.prepare,
+    "mineral": mineral.prepare,
+    "xrf": oxides.prepare,
 }
 
 
 def prepare(task: str, frame: Frame) -> Tensor | None:
     """Return the model's input for a frame, or None where the frame is unusable."""
-    return terrain.prepare(frame) if task == "terrain" else mineral.prepare(frame)
+    return _PREPARE[task](frame)
 
 
 def conclude(
@@ -53,14 +62,14 @@ def conclude(
     Of ``frame`` only an X-ray task reads the samples; the others read shape and axis, so the
     ground may pass a frame whose samples never came.
     """
-    if no_answer or policy is None:
-        return (Finding(Kind.NO_ANSWER, label=no_answer or NoAnswer.MODEL_REFUSED),)
     try:
+        if isinstance(policy, xrf.XrfPolicy):
+            return xrf.conclude(frame, outputs, no_answer, policy)
+        if no_answer or policy is None:
+            return (Finding(Kind.NO_ANSWER, label=no_answer or NoAnswer.MODEL_REFUSED),)
         if isinstance(policy, terrain.TerrainPolicy):
             return terrain.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)
-        if isinstance(policy, mineral.MineralPolicy):
-            return mineral.conclude(frame.samples.shape, outputs, policy)
-        return xray.conclude(frame, policy)
+        return mineral.conclude(frame.samples.shape, outputs, policy)
     except (IndexError, ValueError):
         # A model whose outputs do not have the task's shape has said nothing.
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.MODEL_REFUSED),)

@@ -5,6 +5,7 @@ background cut from under the peaks, less what other elements' K-beta lines put 
 window. Nothing is fitted, so nothing can diverge.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
 from typing import TypeAlias
@@ -12,12 +13,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind
+from flight.product.values import Finding, Frame, Kind, SensorKind
 
 Counts: TypeAlias = NDArray[np.int64]
 
 LEAST_CHANNELS = 64
 MOST_CHANNELS = 16_384
+
+LEAST_COUNTS = 2_000
+"""With fewer counts in the spectrum nothing is said."""
 
 FRACTION = 256
 """The background is kept in this fraction of a count while it is cut."""
@@ -58,34 +62,28 @@ LINES = (
 """Energies and K-beta shares from xraylib 4.3.0, in the order in which spills are taken off."""
 
 
-@dataclass(frozen=True, slots=True)
-class XrayPolicy:
-    """Thresholds an operator may change."""
-
-    least_sigma: int = 4
-    """An element is there when its net counts reach this many standard deviations."""
-    least_counts: int = 2_000
-    """With fewer counts in the spectrum nothing is said."""
-    metals: tuple[int, ...] = (24, 27, 28, 29, 30)
-    """Atomic numbers of what tools are made of and regolith is not."""
-    natural_permille: tuple[int, ...] = (60, 20, 30, 20, 20)
-    """For each metal, the share of all net counts that a natural sample may have."""
-
-
-def conclude(frame: Frame, policy: XrayPolicy) -> tuple[Finding, ...]:
-    """Return the elements found, by atomic number, then suspected metal contamination."""
-    if not is_spectrum(frame):
-        return (Finding(Kind.NO_ANSWER, label=NoAnswer.BAD_FRAME),)
-    counts = frame.samples.astype(np.int64)
-    if int(counts.sum()) < policy.least_counts:
-        return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
-    offset_mev, gain_mev = frame.axis
-    elements = tuple(
+def elements(counts: Counts, axis: tuple[int, ...], *, least_sigma: int) -> tuple[Finding, ...]:
+    """Return the elements whose lines stand out of their noise, by atomic number."""
+    offset_mev, gain_mev = axis
+    return tuple(
         Finding(Kind.ELEMENT, label=element, score=net, extent=sigma)
         for element, (net, sigma) in net_counts(counts, offset_mev, gain_mev).items()
-        if net > 0 and net >= policy.least_sigma * sigma
+        if net > 0 and net >= least_sigma * sigma
     )
-    return elements + _metals(elements, policy)
+
+
+def metals(found: tuple[Finding, ...], natural: Mapping[int, int]) -> tuple[Finding, ...]:
+    """Return the metals whose share of all net counts no natural sample has.
+
+    ``natural`` holds the share in 1/1000 that one may have, by atomic number.
+    """
+    total = sum(element.score for element in found)
+    shares = [(element.label, element.score * 1000 // total) for element in found]
+    return tuple(
+        Finding(Kind.METAL, label=element, score=share)
+        for element, share in shares
+        if element in natural and share > natural[element]
+    )
 
 
 def is_spectrum(frame: Frame) -> bool:
@@ -151,15 +149,3 @@ def _roots(values: Counts) -> Counts:
     """Return floor square roots; a float64 root is correctly rounded, so exact up to 2**52."""
     roots: Counts = np.sqrt(values.astype(np.float64)).astype(np.int64)
     return roots
-
-
-def _metals(elements: tuple[Finding, ...], policy: XrayPolicy) -> tuple[Finding, ...]:
-    """Return the metals whose share of all net counts no natural sample has."""
-    total = sum(element.score for element in elements)
-    natural = dict(zip(policy.metals, policy.natural_permille, strict=True))
-    shares = [(element.label, element.score * 1000 // total) for element in elements]
-    return tuple(
-        Finding(Kind.METAL, label=element, score=share)
-        for element, share in shares
-        if element in natural and share > natural[element]
-    )

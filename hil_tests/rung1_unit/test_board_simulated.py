@@ -6,7 +6,7 @@ from subprocess import PIPE, Popen
 import numpy as np
 import pytest
 
-from flight.autonomy.xray import XrayPolicy, conclude
+from flight.autonomy.xrf import XrfPolicy, conclude
 from flight.board.clock import BoardClock
 from flight.board.sensors import SensorSettings, open_sensor
 from flight.instant import Instant
@@ -58,7 +58,7 @@ def test_a_tool_in_the_beam_is_seen_and_clean_soil_is_not_accused() -> None:
         samples = make_spectrum(np.random.default_rng(8), steel=steel)
         axis = (OFFSET_MEV, GAIN_MEV)
         spectrum = Frame("xrf", SensorKind.XRAY, 0, Instant(0, 0), samples, axis=axis)
-        found = conclude(spectrum, XrayPolicy())
+        found = conclude(spectrum, (), 0, XrfPolicy())
         return [finding.label for finding in found if finding.kind is Kind.METAL]
 
     assert metals(0.0) == []

@@ -4,6 +4,7 @@ import pytest
 
 from flight.board.memo import DoneCommands, count_boot
 from flight.config import read_mission
+from flight.run import model_folders, packaged_model
 from flight.settings import SettingsError
 
 BOARD = """
@@ -58,12 +59,20 @@ def test_a_board_is_read_with_its_plan_and_digest(tmp_path: Path):
         ),
         ('"store"', '"store"\nquota_bytes = 0', "store: quota_bytes must be"),
         ('folder = "frames"', "", "give either folder or command"),
+        ("[payload]", '[[models]]\ntask = "xray"\n[payload]', "models: no task is named 'xray'"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, old: str, new: str, said: str):
     with pytest.raises(SettingsError, match=r"board\.toml|plan\.txt") as caught:
         read(tmp_path, BOARD.replace(old, new, 1))
     assert said in str(caught.value)
+
+
+def test_a_task_can_be_told_to_do_without_its_model(tmp_path: Path):
+    text = BOARD.replace('kind = "camera"', 'kind = "xray"')
+    assert model_folders(read(tmp_path, text).config) == {"xrf": packaged_model("xrf")}
+    without = text + '[[models]]\ntask = "xrf"\nuse = false\n'
+    assert model_folders(read(tmp_path, without).config) == {}
 
 
 def test_a_bad_contact_plan_is_named_with_its_line(tmp_path: Path):

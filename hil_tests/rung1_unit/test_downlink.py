@@ -6,7 +6,7 @@ from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, region, thu
 from flight.autonomy.mineral import MineralPolicy
 from flight.autonomy.tasks import TASKS, conclude, policy_from, policy_integers
 from flight.autonomy.terrain import TerrainPolicy
-from flight.autonomy.xray import XrayPolicy
+from flight.autonomy.xrf import XrfPolicy
 from flight.instant import Instant
 from flight.product.errors import WireError
 from flight.product.journal import GENESIS, enter, stamp
@@ -91,7 +91,7 @@ def test_outputs_of_the_wrong_shape_are_no_answer():
 
 @pytest.mark.parametrize(
     "policy",
-    [TerrainPolicy(hazard_threshold=-7), XrayPolicy(), DecisionPolicy(keep_anomalous=False)],
+    [TerrainPolicy(hazard_threshold=-7), XrfPolicy(), DecisionPolicy(keep_anomalous=False)],
 )
 def test_a_policy_comes_back_from_its_integers(policy: object):
     assert policy_from(type(policy), policy_integers(policy)) == policy
@@ -99,7 +99,7 @@ def test_a_policy_comes_back_from_its_integers(policy: object):
 
 def test_integers_that_are_no_policy_are_a_wire_error():
     for integers in ((), (1,), (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)):
-        for cls in (MineralPolicy, DecisionPolicy, XrayPolicy):
+        for cls in (MineralPolicy, DecisionPolicy, XrfPolicy):
             with pytest.raises(WireError):
                 policy_from(cls, integers)
 

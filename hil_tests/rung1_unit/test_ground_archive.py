@@ -84,7 +84,11 @@ def test_products_are_found_by_kind_priority_sensor_frame_and_time(archive):
 
     assert found(kinds=frozenset((ProductKind.BOOT,))) == {ProductKind.BOOT}
     assert found(priorities=frozenset((3,))) == {ProductKind.FRAME}
-    assert found(sensors=frozenset(("xray",))) == {ProductKind.DECISION, ProductKind.XRAY_SPECTRUM}
+    assert found(sensors=frozenset(("xray",))) == {
+        ProductKind.DECISION,
+        ProductKind.XRAY_SPECTRUM,
+        ProductKind.OUTPUTS,
+    }
     assert all(r.header.frame_number == 1 for r in archive.products(Filter(frame_number=1)))
     later = archive.products(Filter(since_ms=START_MS + 10_000, until_ms=START_MS + 10_001))
     assert {(r.header.sensor, r.header.frame_number) for r in later} == {("camera", 1)}

@@ -4,23 +4,13 @@ import pytest
 from flight.autonomy.oxides import (
     BIN_MEV,
     BINS,
-    DECADES,
     FIRST_MEV,
-    METALS,
-    OxidePolicy,
     bins_of,
     compressed,
-    conclude,
     prepare,
 )
 from flight.instant import Instant
-from flight.product.values import Frame, Kind, NoAnswer, SensorKind
-
-POLICY = OxidePolicy(
-    centre=tuple(range(1000, 9000, 1000)),
-    step=(100_000,) * len(METALS),
-    sigma=tuple(range(len(METALS) * len(DECADES))),
-)
+from flight.product.values import Frame, SensorKind
 
 
 def frame(counts, axis=(0, 10_000)):
@@ -76,27 +66,3 @@ def test_an_unusable_frame_is_refused():
     assert prepare(frame(np.zeros(2000))) is None
     assert prepare(frame(np.ones(100))) is None
     assert prepare(frame(np.full(2000, 9))).shape == (1, 1, BINS, 1)
-
-
-def test_abundance_and_error_come_from_the_policys_integers():
-    raw = np.arange(-4, 4, dtype=np.int8)[None]
-    found = conclude(frame(np.full(2000, 500)), (raw,), POLICY)
-    assert [f.kind for f in found] == [Kind.OXIDE] * len(METALS)
-    assert [f.label for f in found] == list(METALS)
-    assert [f.score for f in found] == [1000 * (i + 1) + 100 * (i - 4) for i in range(8)]
-    assert [f.extent for f in found] == [4 * i + 1 for i in range(8)]
-
-
-def test_too_few_counts_give_no_answer():
-    (only,) = conclude(frame(np.full(2000, 3)), (np.zeros((1, 8), np.int8),), POLICY)
-    assert (only.kind, only.label) == (Kind.NO_ANSWER, NoAnswer.LOW_CONFIDENCE)
-
-
-def test_an_abundance_below_zero_is_zero():
-    low = conclude(frame(np.full(2000, 500)), (np.full((1, 8), -100, np.int8),), POLICY)
-    assert low[0].score == 0
-
-
-def test_tables_of_another_size_are_refused():
-    with pytest.raises(ValueError, match="entries"):
-        OxidePolicy(centre=(1,), step=(1,), sigma=(1,))

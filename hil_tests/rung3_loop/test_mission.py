@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flight.autonomy.oxides import METALS
 from flight.board.localsocket import call
 from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind
-from flight.product.values import Verdict
+from flight.product.values import Kind, Verdict
 from ground.archive import open_archive
 from hil_tests.lander import CAMERA_FRAMES, all_home, look_home, mission, steps_made
 from tools.sim.__main__ import frame as simulated_frame
@@ -39,6 +40,8 @@ def test_everything_comes_home_once_and_every_decision_repeats(tmp_path: Path, b
     assert home.kinds[ProductKind.CLASS_MAP] == 1
     assert home.kinds[ProductKind.XRAY_SPECTRUM] == 1
     assert home.kinds[ProductKind.FRAME] >= 2
+    soil = home.decisions["xrf", 0].decision.findings
+    assert sum(finding.kind is Kind.OXIDE for finding in soil) == len(METALS)
 
 
 def decisions_of(trio: Trio) -> dict[tuple[str, int], object]:

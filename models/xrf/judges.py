@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.oxides import OxidePolicy, compressed
+from flight.autonomy.oxides import compressed
+from flight.autonomy.xrf import XrfPolicy
 from flight.board.card import read_card, read_model
 from flight.board.runtime import load
 from models.int8.twin import FloatTwin
@@ -27,7 +28,7 @@ def judges_of(folder: Path, response: Response) -> dict[str, Judge]:
 def int8_model(folder: Path) -> Judge:
     """Return the model as the board runs it, read through its policy's integers."""
     known = read_card(folder)
-    policy = known.policy_as(OxidePolicy)
+    policy = known.policy_as(XrfPolicy)
     runtime = load(read_model(folder, known.digest))
     centre, step = np.array(policy.centre), np.array(policy.step)
 
@@ -41,7 +42,7 @@ def int8_model(folder: Path) -> Judge:
 def float_model(folder: Path) -> Judge:
     """Return the same network without rounding."""
     known = read_card(folder)
-    policy = known.policy_as(OxidePolicy)
+    policy = known.policy_as(XrfPolicy)
     twin = FloatTwin(folder / "float.tflite")
     centre, step = np.array(policy.centre) / 1e3, np.array(policy.step) / 1e6
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy import oxides, xray
-from flight.autonomy.xray import XrayPolicy
+from flight.autonomy.xrf import XrfPolicy
 from models.bootstrap import interval
 from models.xrf import compositions
 from models.xrf.compositions import ANSWERED
@@ -123,7 +123,7 @@ def metrics(truth: NDArray[np.float64], said: NDArray[np.float64]) -> dict[str, 
 
 def metal_share(counts: NDArray[np.int64], offset_mev: int, gain_mev: int) -> float:
     """Return the largest share of a tool metal's lines over what nature allows, as flight sees."""
-    policy = XrayPolicy()
+    policy = XrfPolicy()
     found = xray.net_counts(counts, offset_mev, gain_mev)
     total = max(sum(max(net, 0) for net, _ in found.values()), 1)
     shares = [

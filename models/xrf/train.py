@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flight.autonomy.oxides import DECADES, OxidePolicy, compressed
+from flight.autonomy.oxides import DECADES, compressed
+from flight.autonomy.xrf import XrfPolicy
 from models.int8 import card, writer
 from models.int8.graph import Graph
 from models.mineral.library import find_data
@@ -85,13 +86,13 @@ def _write(folder: Path, trained: Trained, sigma: np.ndarray, words: dict[str, o
     print(f"wrote {folder / 'model.tflite'}: {len(model)} bytes, sha256 {facts['sha256']}")
 
 
-def _policy(graph: Graph, standard: Standard, sigma: np.ndarray) -> OxidePolicy:
+def _policy(graph: Graph, standard: Standard, sigma: np.ndarray) -> XrfPolicy:
     grid = graph.outputs[0].grid
     if grid is None:
         raise ValueError("the graph is not quantised")
     per_step = standard.spread * grid.scale
     centre = standard.mean - per_step * grid.zero_point
-    return OxidePolicy(
+    return XrfPolicy(
         centre=tuple(int(value) for value in np.rint(centre * 1e3)),
         step=tuple(int(value) for value in np.rint(per_step * 1e6)),
         sigma=tuple(int(value) for value in np.rint(sigma * 1e3).reshape(-1)),

@@ -17,9 +17,10 @@ import numpy as np
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products
 from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, WHITENING_BITS, MineralPolicy
+from flight.autonomy.oxides import METALS
 from flight.autonomy.tasks import Policy, conclude, policy_integers
 from flight.autonomy.terrain import CELLS, TerrainPolicy
-from flight.autonomy.xray import XrayPolicy
+from flight.autonomy.xrf import XrfPolicy
 from flight.instant import Instant
 from flight.product.codecs import CODECS, encode
 from flight.product.events import Event, EventReport, encode_events
@@ -54,7 +55,11 @@ _POLICIES: dict[str, Policy] = {
         centres=(0,) * (len(PHASES) * FEATURES),
         anomaly_threshold=2_000,
     ),
-    "xray": XrayPolicy(),
+    "xrf": XrfPolicy(
+        centre=(45_000, 3_000, 13_500, 15_000, 9_000, 11_000, 400, 150),
+        step=(100_000,) * len(METALS),
+        sigma=(1_100, 900, 850, 800, 340, 290, 270, 260) * (len(METALS) // 2),
+    ),
 }
 
 
@@ -85,6 +90,7 @@ class Board:
         models = (
             ModelStamp("terrain", "terrain", "1.0.0", MODEL_DIGEST),
             ModelStamp("mineral", "mineral", "1.0.0", MODEL_DIGEST),
+            ModelStamp("xrf", "xrf", "1.0.0", MODEL_DIGEST),
         )
         boot = Boot(
             NODE, self._boot, self._now(), "0.1.0", CONFIG_DIGEST, self._step, models,
@@ -241,7 +247,8 @@ def xray(number: int, *, channels: int = 1024) -> Exposure:
         "xray", SensorKind.XRAY, number, taken, draw.poisson(expected).astype(np.uint32),
         axis=(0, 10_000), live_ms=120_000, name=f"drawn-{number:03d}.msa",
     )  # fmt: skip
-    return Exposure(frame, "xray", ())
+    output = draw.integers(-20, 20, (1, len(METALS))).astype(np.int8)
+    return Exposure(frame, "xrf", (output,))
 
 
 def downlink(
