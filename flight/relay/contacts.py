@@ -97,6 +97,20 @@ class ContactPlan:
         """Return the contacts of a pair of nodes, in order."""
         return self._contacts_of.get((from_node, to_node), ())
 
+    def hops_to(self, node: int) -> dict[int, int]:
+        """Return how many contacts lie between each node and this one at least, whenever they are.
+
+        Nodes without a way to it are left out.
+        """
+        hops, reached = {node: 0}, [node]
+        while reached:
+            nearer = set(reached)
+            reached = list(
+                {one for one, other in self._contacts_of if other in nearer and one not in hops}
+            )
+            hops.update(dict.fromkeys(reached, hops[next(iter(nearer))] + 1))
+        return hops
+
     def contacts_from(self, node: int) -> tuple[tuple[Contact, ...], ...]:
         """Return what a node can send on: the contacts to each neighbour, in order."""
         return self._contacts_from.get(node, ())

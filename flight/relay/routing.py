@@ -6,7 +6,8 @@ node is enough, and Dijkstra's algorithm over arrival times finds the best route
     ready at node  ->  contact open, and what was promised before sent  ->  last byte sent
                    ->  light time  ->  ready at the next node
 
-What has been promised to a contact delays the bundles of its priority and below, none above.
+What has been promised to a contact delays the bundles of its priority and below, none above: a
+contact that is full of them is passed over, and the next one or another way is taken.
 """
 
 from bisect import bisect_right
@@ -19,6 +20,10 @@ from flight.relay.contacts import Contact, ContactPlan
 
 PRIORITIES = 4
 """0 goes first."""
+
+CONTACTS_TRIED = 64
+"""Contacts between two nodes that may be found full before that way counts as having no room: it
+bounds the work for one bundle, however long the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Router:
     def replace_plan(self, plan: ContactPlan) -> None:
         """Take a changed plan; all promises are void, and what waits needs a new route."""
         self._plan = plan
-        self._busy_until_ms.clear()
+        self.forget_promises()
 
     def find_route(
         self,
@@ -62,12 +67,13 @@ class Router:
         deadline_ms: int,
         now: Instant,
         exclude: frozenset[int] = frozenset(),
+        first: frozenset[int] | None = None,
     ) -> Route | Reason:
         """Return the route of earliest arrival, or why there is none (CCSDS 734.3 section 2).
 
         ``deadline_ms`` is the DTN time at which the bundle expires. Nodes in ``exclude`` (the one
-        that it came from) are not passed. Where the clock is unknown, contacts count as open and
-        the fewest hops win.
+        that it came from) are not passed, and the next node is one of ``first`` where that is
+        given. Where the clock is unknown, contacts count as open and the fewest hops win.
         """
         arrivals: dict[int, int] = {}
         steps: list[tuple[int, int, int, tuple[Contact, ...]]] = [(now.dtn_ms, 0, self.node, ())]
@@ -82,6 +88,8 @@ class Router:
             for onward in self._plan.contacts_from(node):
                 neighbour = onward[0].to_node
                 if neighbour in arrivals or neighbour in exclude:
+                    continue
+                if not contacts and first is not None and neighbour not in first:
                     continue
                 if not now.dtn_ms:
                     heappush(steps, (0, hops + 1, neighbour, (*contacts, onward[0])))
@@ -101,24 +109,27 @@ class Router:
         ready_ms = now.dtn_ms
         for contact in route.contacts:
             arrival_ms = self._arrival_ms(contact, ready_ms, size_bytes, priority)
-            busy = self._busy_until_ms.setdefault(contact, [contact.start_ms] * PRIORITIES)
-            for level in range(priority, PRIORITIES):
-                busy[level] = max(busy[level], ready_ms) + _sending_ms(contact, size_bytes)
+            self.reserve(contact, size_bytes=size_bytes, priority=priority, ready_ms=ready_ms)
             if arrival_ms is None:
                 return
             ready_ms = arrival_ms
 
-    def expire(self, now: Instant) -> None:
-        """Forget the promises to contacts that are over."""
-        over = [contact for contact in self._busy_until_ms if contact.end_ms <= now.dtn_ms]
-        for contact in over:
-            del self._busy_until_ms[contact]
+    def reserve(self, contact: Contact, *, size_bytes: int, priority: int, ready_ms: int) -> None:
+        """Let a contact be busy with some bytes, from when they are ready at the earliest."""
+        busy = self._busy_until_ms.setdefault(contact, [contact.start_ms] * PRIORITIES)
+        for level in range(priority, PRIORITIES):
+            busy[level] = max(busy[level], ready_ms) + _sending_ms(contact, size_bytes)
+
+    def forget_promises(self) -> None:
+        """Take every contact as free again; what waits is to be promised anew."""
+        self._busy_until_ms.clear()
 
     def _first_fit(
         self, contacts: tuple[Contact, ...], ready_ms: int, size_bytes: int, priority: int
     ) -> tuple[Contact, int] | None:
         """Return the first contact with room for the bundle, and when its last byte arrives."""
-        for index in range(bisect_right(contacts, ready_ms, key=_end_ms), len(contacts)):
+        start = bisect_right(contacts, ready_ms, key=_end_ms)
+        for index in range(start, min(start + CONTACTS_TRIED, len(contacts))):
             arrival_ms = self._arrival_ms(contacts[index], ready_ms, size_bytes, priority)
             if arrival_ms is not None:
                 return contacts[index], arrival_ms

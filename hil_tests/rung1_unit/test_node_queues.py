@@ -4,7 +4,7 @@ from flight.instant import Instant
 from flight.relay.bundle import BundleId
 from flight.relay.endpoint import ipn
 from flight.relay.node.labels import Label
-from flight.relay.node.queues import Held, Queues, Stage, is_past
+from flight.relay.node.queues import Held, Queues, Stage, Way, is_past
 from flight.relay.store.values import Entry, Kind
 
 NOW = Instant(1_000, 5_000)
@@ -32,7 +32,7 @@ def filled(*bundles: Held) -> Queues:
 
 def order(queues: Queues, *nodes: int) -> list[int]:
     numbers = []
-    while (first := queues.first(nodes)) is not None:
+    while (first := queues.first(tuple(map(Way, nodes)))) is not None:
         numbers.append(first.entry.sequence)
         first.stage = Stage.SENDING
     return numbers
@@ -61,11 +61,11 @@ def test_what_rests_is_passed_over_until_its_time() -> None:
     first, second = held(1), held(2)
     queues = filled(first, second)
     queues.rest(first, 2_000)
-    assert queues.first((3,)) is second
+    assert queues.first((Way(3),)) is second
     queues.wake(Instant(1_999, 0))
-    assert queues.first((3,)) is second
+    assert queues.first((Way(3),)) is second
     queues.wake(Instant(2_000, 0))
-    assert queues.first((3,)) is first
+    assert queues.first((Way(3),)) is first
 
 
 def test_lifetimes_end_by_the_clock_where_there_is_one_and_by_age_elsewhere() -> None:
@@ -79,11 +79,25 @@ def test_lifetimes_end_by_the_clock_where_there_is_one_and_by_age_elsewhere() ->
     assert is_past(by_age, Instant(3_001_000, 0))
 
 
+def test_bundles_wait_by_link_once_they_have_one_and_fall_back_in_line() -> None:
+    first, second, third = held(1), held(2), held(3)
+    queues = filled(first, second, third)
+    queues.assign(first, 0)
+    queues.assign(second, 1)
+    assert queues.first((Way(3),)) is third
+    assert queues.first((Way(3, 1),)) is second
+    assert queues.ahead((Way(3, 0), Way(3, 1)), 9) == [1, 2]
+    second.stage = Stage.SENDING
+    queues.undecide()
+    queues.queue(second)
+    assert order(queues, 3) == [1, 2, 3]
+
+
 def test_destinations_without_bundles_are_forgotten() -> None:
     queues = filled(held(1, node=4), held(2, node=5))
     queues.held.pop(1)
     queues.tidy()
-    assert queues.destinations() == (5,)
+    assert queues.ways() == (Way(5),)
 
 
 def test_the_count_tells_priorities_apart() -> None:

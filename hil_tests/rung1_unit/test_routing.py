@@ -1,9 +1,7 @@
-import pytest
-
 from flight.instant import Instant
 from flight.relay.bundle import Reason
 from flight.relay.contacts import Contact, ContactPlan, Range
-from flight.relay.routing import Route, Router
+from flight.relay.routing import CONTACTS_TRIED, Route, Router
 
 T = 816_000_000_000
 NOW = Instant(0, T)
@@ -110,16 +108,28 @@ def test_without_a_clock_the_fewest_hops_win() -> None:
     Router(plan, node=1).promise(route, size_bytes=1, priority=0, now=Instant(0, 0))
 
 
-def test_promises_to_contacts_that_are_over_are_forgotten() -> None:
-    router = Router(PLAN, node=1)
-    route = find(router)
+def test_the_first_hop_can_be_limited() -> None:
+    route = find(Router(PLAN, node=1), first=frozenset({2}))
     assert isinstance(route, Route)
-    router.promise(route, size_bytes=100, priority=1, now=NOW)
-    router.expire(Instant(0, TO_3.end_ms))
-    assert list(router._busy_until_ms) == [FROM_3]
+    assert route.next_node == 2
+    assert find(Router(PLAN, node=1), first=frozenset({7})) is Reason.NO_KNOWN_ROUTE
 
 
-@pytest.mark.parametrize("loops", [2, 8])
-def test_contacts_in_circles_end(loops: int) -> None:
-    contacts = tuple(Contact(a, a % loops + 1, T, T + 1_000, 1_000) for a in range(1, loops + 1))
-    assert find(Router(ContactPlan(contacts), node=1)) is Reason.NO_KNOWN_ROUTE
+def test_void_promises_leave_the_whole_contact() -> None:
+    router = Router(PLAN, node=1)
+    route = find(router, size_bytes=1_000)
+    assert isinstance(route, Route)
+    router.promise(route, size_bytes=1_000, priority=0, now=NOW)
+    assert find(router, size_bytes=1_000) != route
+    router.forget_promises()
+    assert find(router, size_bytes=1_000) == route
+
+
+def test_the_work_for_one_bundle_is_bounded_however_many_contacts_are_full() -> None:
+    count = CONTACTS_TRIED + 1
+    contacts = tuple(Contact(1, 9, T + 1_000 * i, T + 1_000 * i + 500, 100) for i in range(count))
+    router = Router(ContactPlan(contacts), node=1)
+    for contact in contacts[:-1]:
+        router.reserve(contact, size_bytes=50, priority=0, ready_ms=T)
+    assert find(router, size_bytes=50) is Reason.NO_TIMELY_CONTACT
+    assert isinstance(find(router, size_bytes=50, now=Instant(0, T + 600)), Route)

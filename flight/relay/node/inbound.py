@@ -82,7 +82,8 @@ class Inbound:
             return
         # What came alone and unchanged is kept as it came.
         data = alone if alone and kept is bundle else encode_bundle(kept)
-        wish = Wish(kept, data, now, block=self._block)
+        peer = self.spans[arrival.link].settings.peer_node
+        wish = Wish(kept, data, now, block=self._block, came_from=peer)
         priority = priority_of(kept.primary.destination)
         if self.desk.keeper.put(wish, priority=priority, now=now):
             arrival.missing += 1

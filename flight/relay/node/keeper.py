@@ -23,6 +23,8 @@ class Wish:
     """Of the node's caller, for bundles that it sent; 0: nobody waits for it."""
     block: int = 0
     """The received block that it came in; 0: made here."""
+    came_from: int | None = None
+    """Node number of the neighbour that sent the block."""
     is_counted: bool = True
     """Whether its sequence number comes from the node's own count."""
 
@@ -56,7 +58,7 @@ class Keeper:
             Put(
                 data=wish.data,
                 identity=identity_of(bundle.id),
-                label=label_of(bundle, is_ours=is_ours),
+                label=label_of(bundle, came_from=wish.came_from),
                 priority=priority,
                 expires_dtn_ms=primary.created_ms + lifetime_ms if primary.created_ms else 0,
                 left_ms=remaining_ms(bundle, resident_ms=0, now=now),

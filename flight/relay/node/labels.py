@@ -26,6 +26,8 @@ class Label:
     """BundleFlag bits of the reports that are wanted, and whether with their time."""
     is_plain: bool
     """Made here, with no block that changes with time: it leaves as it is."""
+    came_from: int | None = None
+    """Node number of the neighbour that sent it; None: made here."""
 
 
 def priority_of(destination: EndpointId) -> int:
@@ -35,23 +37,24 @@ def priority_of(destination: EndpointId) -> int:
     return priority if is_marked else DEFAULT_PRIORITY
 
 
-def label_from(bundle: Bundle, *, is_ours: bool) -> Label:
+def label_from(bundle: Bundle, *, came_from: int | None) -> Label:
     """Return a bundle's label."""
     primary = bundle.primary
     wanted = bundle.reports_wanted
     flags = wanted | primary.flags & BundleFlag.STATUS_TIME if wanted else 0
     report_to = primary.report_to if wanted else NONE
-    is_plain = is_ours and bundle.block(BlockType.BUNDLE_AGE) is None
-    return Label(primary.destination, report_to, flags, is_plain)
+    is_plain = came_from is None and bundle.block(BlockType.BUNDLE_AGE) is None
+    return Label(primary.destination, report_to, flags, is_plain, came_from)
 
 
-def label_of(bundle: Bundle, *, is_ours: bool) -> bytes:
+def label_of(bundle: Bundle, *, came_from: int | None) -> bytes:
     """Return a bundle's label as bytes for the store."""
-    label = label_from(bundle, is_ours=is_ours)
+    label = label_from(bundle, came_from=came_from)
     return (
         encode_uint(label.flags | (_PLAIN if label.is_plain else 0))
         + encode_endpoint(label.destination)
         + encode_endpoint(label.report_to)
+        + (b"" if came_from is None else encode_uint(came_from))
     )
 
 
@@ -59,8 +62,9 @@ def read_label(label: bytes) -> Label:
     """Return what label_of wrote; the store's CRC has vouched for it."""
     bits, at = read_uint(label, 0)
     destination, at = read_endpoint(label, at)
-    report_to, _ = read_endpoint(label, at)
-    return Label(destination, report_to, bits & ~_PLAIN, bool(bits & _PLAIN))
+    report_to, at = read_endpoint(label, at)
+    came_from = read_uint(label, at)[0] if at < len(label) else None
+    return Label(destination, report_to, bits & ~_PLAIN, bool(bits & _PLAIN), came_from)
 
 
 def identity_of(bundle_id: BundleId) -> bytes:

@@ -17,6 +17,7 @@ from flight.relay.bundle import encode_bundle
 from flight.relay.contacts import ContactPlan
 from flight.relay.endpoint import NONE, EndpointId
 from flight.relay.ltp.events import BlockDelivered, BlockFailed, BlockReceived
+from flight.relay.node.chooser import Chooser
 from flight.relay.node.clerk import Clerk
 from flight.relay.node.deliveries import Deliveries, Whole
 from flight.relay.node.desk import Desk
@@ -77,7 +78,8 @@ class Node:
         ]
         self._inbound = Inbound(self._desk, self._spans, self._security)
         router = Router(plan, node=settings.node_number)
-        self._outbound = Outbound(self._desk, self._spans, router)
+        self._chooser = Chooser(self._desk.queues, self._spans, router)
+        self._outbound = Outbound(self._desk, self._spans, self._chooser)
         self._deliveries = Deliveries(self._desk, self._security)
         self._outcomes = Outcomes(self._desk, self._inbound, self._deliveries)
         for entry in store.load():
@@ -140,7 +142,7 @@ class Node:
     def expire(self, now: Instant) -> None:
         """Act on every deadline: contacts, timers, lifetimes, the scrub."""
         if bool(now.dtn_ms) != bool(self._now.dtn_ms):
-            self._outbound.forget_routes()
+            self._chooser.forget(now)
             self._follow_plan(now)
         self._now = now
         for span in self._spans:
@@ -154,7 +156,10 @@ class Node:
         if self.settings.scrub_interval_s and now.mono_ns >= self._scrub_ns:
             self._scrub_ns = now.mono_ns + self.settings.scrub_interval_s * _NS_PER_S
             self._desk.keeper.scrub(self.settings.scrub_entries)
+            if self._desk.queues.has_void_promises:
+                self._chooser.forget(now)
             self._desk.queues.tidy()
+            self._chooser.tidy()
         for link, span in enumerate(self._spans):
             span.engine.expire(now)
             self._serve(link, now)
@@ -169,6 +174,8 @@ class Node:
         ]
         if self.settings.scrub_interval_s:
             deadlines.append(self._scrub_ns)
+        if self._chooser.is_behind:
+            deadlines.append(self._now.mono_ns)
         return min((ns for ns in deadlines if ns is not None), default=None)
 
     def take_datagrams(self) -> tuple[tuple[int, bytes], ...]:
@@ -215,8 +222,8 @@ class Node:
     def replace_plan(self, plan: ContactPlan, now: Instant) -> None:
         """Follow another contact plan from now on."""
         self._plan = plan
-        self._outbound.router.replace_plan(plan)
-        self._outbound.forget_routes()
+        self._chooser.router.replace_plan(plan)
+        self._chooser.forget(now)
         self._follow_plan(now)
         self._settle(now)
 
@@ -234,7 +241,7 @@ class Node:
         for link, span in enumerate(self._spans):
             if span.follow(self._plan, now):
                 self._desk.events.append(ContactChanged(link, span.is_open))
-                self._outbound.forget_routes()
+                self._chooser.forget(now)
             if not span.is_open and span.is_over(self._plan, now):
                 self._outbound.recall(link, now)
 
@@ -263,6 +270,7 @@ class Node:
         self._desk.clerk.send_tombstones(now)
         for whole in self._deliveries.take(now):
             self._hand_out(whole, now)
+        self._chooser.decide(now)
         for link in range(len(self._spans)):
             self._outbound.pump(link, now)
             self._serve(link, now)

@@ -1,21 +1,19 @@
-"""From the queues to the links: routes, blocks, and what became of them."""
+"""From the queues to the links: blocks, and what became of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flight.instant import Instant
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.bundle import encode_bundle, forwarded_bundle, read_bundle
 from flight.relay.endpoint import ipn
+from flight.relay.node.chooser import Chooser
 from flight.relay.node.desk import Desk
 from flight.relay.node.keeper import Kept
 from flight.relay.node.queues import Held, Stage, is_past
 from flight.relay.node.span import Span
 from flight.relay.node.values import Forwarded
-from flight.relay.routing import Route, Router
 from flight.relay.status import Status
 from flight.relay.store.values import Reason
-
-_ANY_TIME_MS = 1 << 62
 
 
 @dataclass(slots=True)
@@ -24,34 +22,21 @@ class Outbound:
 
     desk: Desk
     spans: list[Span]
-    router: Router
+    chooser: Chooser
     _key: int = 0
-    _routes: dict[int, tuple[int | None, int]] = field(default_factory=dict)
-
-    def forget_routes(self) -> None:
-        """Look for every way anew: the plan or the time has changed."""
-        self._routes.clear()
-
-    def link_to(self, node: int, now: Instant) -> int | None:
-        """Return the link on the way to a node; None: the plan has no way."""
-        link, valid_ms = self._routes.get(node, (None, -1))
-        if valid_ms < now.dtn_ms or node not in self._routes:
-            link, valid_ms = self._find(node, now)
-            self._routes[node] = (link, valid_ms)
-        return link
 
     def pump(self, link: int, now: Instant) -> None:
         """Hand bundles to a link's engine for as long as it has room."""
         span = self.spans[link]
         if not span.is_open:
             return
-        nodes = tuple(n for n in self.desk.queues.destinations() if self.link_to(n, now) == link)
-        while (held := self.desk.queues.first(nodes)) is not None:
+        ways = self.chooser.ways_over(link, now)
+        while (held := self.desk.queues.first(ways)) is not None:
             if not span.engine.has_room(held.entry.priority):
                 return
             kept = self.desk.keeper.get(held.entry.sequence)
             if kept is None:
-                for sequence in self.desk.queues.ahead(nodes, self.desk.settings.fetch_limit // 2):
+                for sequence in self.desk.queues.ahead(ways, self.desk.settings.fetch_limit // 2):
                     self.desk.keeper.want(sequence)
                 return
             self._send(span, held, kept, now)
@@ -101,7 +86,7 @@ class Outbound:
         block = leaving
         # Aggregation is for peers that take it (ION, uD3TN): small bundles share a session.
         while len(block) < span.settings.ltp.aggregate_bytes:
-            other = self.desk.queues.first((held.label.destination.node,))
+            other = self.desk.queues.first((held.way,))
             if other is None or other.entry.priority != held.entry.priority:
                 break
             if len(block) + other.entry.length > span.settings.ltp.aggregate_bytes:
@@ -142,13 +127,3 @@ class Outbound:
     def _give_up(self, held: Held, reason: Reason) -> None:
         held.stage = Stage.LEAVING
         self.desk.give_up((held.entry.sequence,), reason)
-
-    def _find(self, node: int, now: Instant) -> tuple[int | None, int]:
-        route = self.router.find_route(
-            node, size_bytes=0, priority=0, deadline_ms=_ANY_TIME_MS, now=now
-        )
-        if not isinstance(route, Route) or not route.contacts:
-            return None, _ANY_TIME_MS
-        peers = [span.settings.peer_node for span in self.spans]
-        link = peers.index(route.next_node) if route.next_node in peers else None
-        return link, min(contact.end_ms for contact in route.contacts) - 1 if now.dtn_ms else 0

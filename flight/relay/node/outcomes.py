@@ -7,7 +7,7 @@ from flight.relay.node.deliveries import Deliveries
 from flight.relay.node.desk import Desk
 from flight.relay.node.inbound import Inbound
 from flight.relay.node.labels import label_from, read_identity, read_label
-from flight.relay.node.queues import Held, Stage
+from flight.relay.node.queues import UNDECIDED, Held, Stage
 from flight.relay.node.values import Buried, SendRefused, Stored, StoreTrouble
 from flight.relay.status import Status
 from flight.relay.store import values as stored
@@ -45,7 +45,7 @@ class Outcomes:
             self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
             return
         bundle = wish.bundle
-        label = label_from(bundle, is_ours=not wish.block)
+        label = label_from(bundle, came_from=wish.came_from)
         held = Held(result.entry, bundle.id, label, wish.since, Stage.QUEUED)
         self._line_up(held, now)
         self.desk.keeper.hold(result.entry.sequence, wish.data if label.is_plain else bundle)
@@ -79,6 +79,7 @@ class Outcomes:
             if held is not None:
                 ids.append(held.bundle_id)
                 self.desk.clerk.report_burial(ids[-1], result.reason, label=held.label, now=now)
+                self.desk.queues.has_void_promises |= held.link != UNDECIDED
                 self.desk.forget(sequence)
         self.desk.tally.buried += len(result.sequences)
         self.desk.events.append(Buried(result.reason, tuple(ids)))

@@ -1,11 +1,13 @@
 """Which bundles wait, in the order in which they leave, and when each expires.
 
-Bundles wait by destination node, not by link: routes change, queues need not.
+Bundles wait by destination node: routes change, queues need not. Where a destination can be
+reached over several links, each bundle for it is given one of them, and waits by both.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from flight.instant import Instant
 from flight.relay.bundle import BundleId
@@ -13,6 +15,18 @@ from flight.relay.node.labels import Label
 from flight.relay.store.values import Entry
 
 PRIORITIES = 4
+UNDECIDED = -1
+"""The link of bundles that have been given none."""
+NOWHERE = -2
+"""The link of bundles for which there is no way now."""
+
+
+class Way(NamedTuple):
+    """Where bundles that wait together are going."""
+
+    node: int
+    """Their destination's."""
+    link: int = UNDECIDED
 
 
 class Stage(Enum):
@@ -41,6 +55,13 @@ class Held:
     """When it came, or was found again at start."""
     stage: Stage
     attempts: int = 0
+    link: int = UNDECIDED
+    """The link that it waits for, or UNDECIDED or NOWHERE."""
+
+    @property
+    def way(self) -> Way:
+        """Among which others it waits."""
+        return Way(self.label.destination.node, self.link)
 
 
 @dataclass(slots=True)
@@ -48,7 +69,9 @@ class Queues:
     """The bundles of one node, by number; heaps point at them and may point at ones long gone."""
 
     held: dict[int, Held] = field(default_factory=dict)
-    _waiting: dict[int, tuple[list[int], ...]] = field(default_factory=dict)
+    has_void_promises: bool = False
+    """Bundles that had been given a link were given up: their room could serve others."""
+    _waiting: dict[Way, tuple[list[int], ...]] = field(default_factory=dict)
     _resting: list[tuple[int, int]] = field(default_factory=list)
     _expiring_dtn: list[tuple[int, int]] = field(default_factory=list)
     _expiring_mono: list[tuple[int, int]] = field(default_factory=list)
@@ -68,52 +91,66 @@ class Queues:
     def queue(self, held: Held) -> None:
         """Let a bundle wait for a contact, in its place by age."""
         held.stage = Stage.QUEUED
-        node = held.label.destination.node
-        waiting = self._waiting.get(node)
-        if waiting is None:
-            waiting = self._waiting[node] = tuple([] for _ in range(PRIORITIES))
-        heappush(waiting[held.entry.priority], held.entry.sequence)
+        self.assign(held, UNDECIDED)
+
+    def assign(self, held: Held, link: int) -> None:
+        """Let a bundle that waits do so for a link."""
+        held.link = link
+        heappush(self._heaps(held.way)[held.entry.priority], held.entry.sequence)
+
+    def undecide(self) -> None:
+        """Take the links back from all bundles that wait."""
+        self.has_void_promises = False
+        for way in [way for way in self._waiting if way.link != UNDECIDED]:
+            undecided = self._heaps(Way(way.node))
+            for priority, heap in enumerate(self._waiting.pop(way)):
+                waiting = [sequence for sequence in heap if self._waits(sequence, way)]
+                for sequence in waiting:
+                    self.held[sequence].link = UNDECIDED
+                undecided[priority].extend(waiting)
+                heapify(undecided[priority])
 
     def rest(self, held: Held, until_ns: int) -> None:
         """Let a bundle wait until an instant before it is queued again."""
         held.stage = Stage.RESTING
         heappush(self._resting, (until_ns, held.entry.sequence))
 
-    def first(self, nodes: tuple[int, ...]) -> Held | None:
-        """Return the most urgent bundle for any of these destinations, the oldest of its class."""
+    def first(self, ways: tuple[Way, ...]) -> Held | None:
+        """Return the most urgent bundle that goes one of these ways, the oldest of its class."""
         for priority in range(PRIORITIES):
             best: int | None = None
-            for node in nodes:
-                waiting = self._waiting.get(node)
-                sequence = None if waiting is None else self._head(waiting[priority])
+            for way in ways:
+                waiting = self._waiting.get(way)
+                sequence = None if waiting is None else self._head(waiting[priority], way)
                 if sequence is not None and (best is None or sequence < best):
                     best = sequence
             if best is not None:
                 return self.held[best]
         return None
 
-    def ahead(self, nodes: tuple[int, ...], count: int) -> list[int]:
+    def ahead(self, ways: tuple[Way, ...], count: int) -> list[int]:
         """Return about ``count`` bundles that are next in line, to be read from the store."""
         chosen: list[int] = []
         for priority in range(PRIORITIES):
-            for node in nodes:
-                waiting = self._waiting.get(node)
+            for way in ways:
+                waiting = self._waiting.get(way)
                 if waiting is not None:
                     # The front of a heap is nearly sorted, and this is a guess ahead only.
-                    chosen.extend(waiting[priority][: count - len(chosen)])
+                    front = waiting[priority][: count - len(chosen)]
+                    chosen.extend(sequence for sequence in front if self._waits(sequence, way))
             if len(chosen) >= count:
                 break
-        return [sequence for sequence in chosen if self._is_queued(sequence)]
+        return chosen
 
-    def destinations(self) -> tuple[int, ...]:
-        """Return the nodes that bundles wait for, or waited for."""
+    def ways(self) -> tuple[Way, ...]:
+        """Return the ways that bundles wait for, or waited for."""
         return tuple(self._waiting)
 
     def tidy(self) -> None:
-        """Forget destinations for which nothing waits."""
-        for node, waiting in list(self._waiting.items()):
-            if not any(self._head(heap) is not None for heap in waiting):
-                del self._waiting[node]
+        """Forget ways for which nothing waits."""
+        for way, waiting in list(self._waiting.items()):
+            if not any(self._head(heap, way) is not None for heap in waiting):
+                del self._waiting[way]
 
     def wake(self, now: Instant) -> None:
         """Queue what has rested long enough."""
@@ -148,14 +185,20 @@ class Queues:
                 counts[held.entry.priority] += 1
         return tuple(counts)
 
-    def _head(self, heap: list[int]) -> int | None:
-        while heap and not self._is_queued(heap[0]):
+    def _heaps(self, way: Way) -> tuple[list[int], ...]:
+        heaps = self._waiting.get(way)
+        if heaps is None:
+            heaps = self._waiting[way] = tuple([] for _ in range(PRIORITIES))
+        return heaps
+
+    def _head(self, heap: list[int], way: Way) -> int | None:
+        while heap and not self._waits(heap[0], way):
             heappop(heap)
         return heap[0] if heap else None
 
-    def _is_queued(self, sequence: int) -> bool:
+    def _waits(self, sequence: int, way: Way) -> bool:
         held = self.held.get(sequence)
-        return held is not None and held.stage is Stage.QUEUED
+        return held is not None and held.stage is Stage.QUEUED and held.link == way.link
 
 
 def is_past(held: Held, now: Instant) -> bool:
