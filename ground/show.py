@@ -12,6 +12,7 @@ from flight.product.part import ProductId
 from flight.product.status import Boot, Health, Reply
 from ground.content import Record
 from ground.library import Library
+from ground.soils import comparison_text
 from ground.words import (
     boot_text,
     entry_text,
@@ -61,7 +62,8 @@ def show(library: Library, product: ProductId, folder: Path | None) -> Shown:
 def record_text(record: Record) -> str:
     """Return a record as a block of text."""
     if isinstance(record, JournalEntry):
-        return entry_text(record)
+        compared = comparison_text(record.decision.findings)
+        return entry_text(record) + ("\n\n" + compared if compared else "")
     if isinstance(record, Boot):
         return boot_text(record)
     if isinstance(record, Health):

@@ -46,7 +46,7 @@ class XrfPolicy:
 def conclude(
     frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, policy: XrfPolicy
 ) -> tuple[Finding, ...]:
-    """Return elements by atomic number, metals suspected, then oxides or why there are none.
+    """Return metals suspected, oxides or why there are none, then elements by atomic number.
 
     Without outputs and without a reason for that (``no_answer`` 0), no model was to be asked.
 
@@ -60,10 +60,12 @@ def conclude(
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
     elements = xray.elements(counts, frame.axis, least_sigma=policy.least_sigma)
     natural = dict(zip(policy.metals, policy.natural_permille, strict=True))
-    found = elements + xray.metals(elements, natural)
+    found: tuple[Finding, ...] = ()
     if no_answer:
-        return (*found, Finding(Kind.NO_ANSWER, label=no_answer))
-    return found + (_oxides(frame, outputs, policy) if policy.centre and outputs else ())
+        found = (Finding(Kind.NO_ANSWER, label=no_answer),)
+    elif outputs:
+        found = _oxides(frame, outputs, policy)
+    return xray.metals(elements, natural) + found + elements
 
 
 def _oxides(frame: Frame, outputs: tuple[Tensor, ...], policy: XrfPolicy) -> tuple[Finding, ...]:

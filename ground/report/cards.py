@@ -15,6 +15,7 @@ from ground.pictures.values import clusters
 from ground.report.charts import Label, Line, curve_chart
 from ground.report.images import colour_image, grey_image
 from ground.report.markup import Child, Html, join, tag
+from ground.soils import comparison_rows
 from ground.subject import Subject
 from ground.times import utc
 from ground.words import decision_words, element_name, finding_words, phase_name, ranges
@@ -41,8 +42,10 @@ def frame_card(library: Library, header: Header, entry: JournalEntry) -> Html:
         SensorKind.XRAY: _xray,
     }[entry.step.kind](library, header, entry)
     decision = entry.decision
-    findings = [tag("li", finding_words(finding)) for finding in decision.findings[:MOST_FINDINGS]]
-    more = len(decision.findings) - MOST_FINDINGS
+    compared = _comparison(comparison_rows(decision.findings))
+    told = [f for f in decision.findings if f.kind is not Kind.OXIDE]  # those stand in the table
+    findings = [tag("li", finding_words(finding)) for finding in told[:MOST_FINDINGS]]
+    more = len(told) - MOST_FINDINGS
     if more > 0:
         findings.append(tag("li", f"and {more} more", class_="quiet"))
     title = f"{entry.step.sensor} frame {entry.step.frame_number}"
@@ -51,6 +54,7 @@ def frame_card(library: Library, header: Header, entry: JournalEntry) -> Html:
         pictures,
         tag("h3", title, tag("span", f"step {entry.step.number}", class_="quiet")),
         tag("p", tag("b", decision_words(decision), class_=f"verdict v{int(decision.verdict)}")),
+        *compared,
         tag("ul", *findings),
         tag("p", f"{utc(entry.step.taken.dtn_ms)}  {entry.step.frame_name}", class_="quiet small"),
         class_="card",
@@ -225,6 +229,17 @@ def _xray(library: Library, header: Header, entry: JournalEntry) -> Html:
         logarithmic=True,
         x_end=LINES_END_KEV if known else None,
     )
+
+
+def _comparison(rows: list[tuple[str, ...]]) -> list[Html]:
+    """Return oxides beside the nearest returned soils, as a table; nothing for no rows."""
+    if not rows:
+        return []
+    head = tag("tr", *(tag("th", cell) for cell in rows[0]))
+    body = (tag("tr", *(tag("td", cell, class_="t") for cell in row)) for row in rows[1:])
+    words = "Oxides with 1 sigma beside the nearest of the returned soils, in mass percent."
+    table = tag("table", tag("thead", head), tag("tbody", *body))
+    return [tag("p", words, class_="quiet small"), table]
 
 
 def _absent(what: str) -> Html:

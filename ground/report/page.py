@@ -35,7 +35,7 @@ _CUBE_WORDS = (
 )
 _XRAY_WORDS = (
     "Counts over energy on a logarithmic scale, with the elements found; orange names are"
-    " suspected contamination."
+    " suspected contamination. Oxides are the model's word, elements are counted lines."
 )
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
