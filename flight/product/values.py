@@ -22,6 +22,9 @@ class SensorKind(IntEnum):
     """(bands, lines, samples) uint16; a point spectrometer is a cube of one pixel."""
     XRAY = 3
     """(channels,) uint32 counts."""
+    SAMPLE = 4
+    """(rows, columns) uint8 or uint16: a picture of the sample's canister, and below it rows of
+    telemetry as flight.autonomy.sample lists them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +40,7 @@ class Frame:
     axis: tuple[int, ...] = ()
     """CUBE: centre wavelength of each band in picometres. XRAY: (offset, gain) of channel
     energy, in millielectronvolts and millielectronvolts a channel. CAMERA: () or
-    (ground sample distance in micrometres,)."""
+    (ground sample distance in micrometres,). SAMPLE: ()."""
     unit_counts: int = 0
     """CUBE: counts that stand for reflectance 1.0; 0: unknown."""
     live_ms: int = 0
@@ -84,6 +87,18 @@ class Kind(IntEnum):
     mass percent."""
     NO_ANSWER = 30
     """label: a NoAnswer reason."""
+    SEALED = 40
+    """The sample's canister is shut and tight; score: raw output, as for all of these."""
+    SEAL_OBSTRUCTED = 41
+    """Its lid is down and something holds it off the seal."""
+    JAM = 42
+    """Scoop or lid stalled on its way."""
+    ACQUIRED = 43
+    """label: bracket of the amount, from 1; see flight.autonomy.sample."""
+    NOT_ACQUIRED = 44
+    """Next to nothing is in the canister."""
+    SPILL = 45
+    """Soil lies beside the canister."""
 
 
 class NoAnswer(IntEnum):
@@ -118,6 +133,10 @@ class Verdict(IntEnum):
     SURVEYED = 3
     ANOMALY = 4
     NO_ANSWER = 5
+    SAMPLE_SEALED = 6
+    """A sample is aboard, its canister tight: the ascent may begin."""
+    SAMPLE_FAULT = 7
+    """Nothing acquired, a jam, or a canister that is not tight."""
 
 
 @dataclass(frozen=True, slots=True)
