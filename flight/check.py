@@ -8,8 +8,8 @@ from typing import TextIO
 from flight.autonomy.tasks import TASKS
 from flight.board.clock import BoardClock
 from flight.board.selftest import Check, selftest
+from flight.chosen import model_folders, packaged_model
 from flight.config import read_mission
-from flight.run import model_folders, packaged_model
 
 
 def check(path: Path | None, out: TextIO) -> int:

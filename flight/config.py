@@ -42,6 +42,8 @@ class PayloadSettings:
     """The ground's node number: products go to ipn:NODE.64 to .67, by priority."""
     lifetime_s: int = 30 * 86_400
     """How long a product may be under way."""
+    planning_horizon_s: int = 86_400
+    """Whole frames are sent as exactly as the contacts of this time have room for."""
     archive_bytes: int = 1 << 30
     """Room for kept frames, which the ground may ask for; the oldest give way."""
     health_interval_s: float = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from flight.autonomy.downlink import Plan
+from flight.autonomy.downlink import Plan, shares
 from flight.board.jobs import Answer, EncodeJob
 from flight.instant import Instant
 from flight.product.codecs import CODECS
@@ -98,6 +98,13 @@ class Outbox:
         """Whether everything handed over is in the store."""
         return not (self._waiting or self._encoding or self._unstored or self._refused)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Raw size of the arrays that are still to be packed."""
+        jobs = (*self._waiting, *self._encoding.values())
+        contents = (job.plan.content for job in jobs)
+        return sum(0 if isinstance(c, bytes) else c.nbytes for c in contents)
+
     def next_deadline_ns(self) -> int | None:
         """Return when to offer the store again what it had no room for."""
         return self._retry_ns
@@ -120,8 +127,10 @@ class Outbox:
             return None
         if answer.no_answer is None:
             version = CODECS[job.plan.codec].version
-            parts = tuple((part.geometry, part.data) for part in answer.parts)
-            self._send_parts(job, version, parts, now)
+            for plan, parts in shares(job.plan, answer.parts):
+                share = replace(job, plan=plan, about=_about(job, plan))
+                self._send_parts(share, version, tuple((p.geometry, p.data) for p in parts), now)
+            self._finish(job.group)
         elif job.attempts < MOST_ATTEMPTS:
             self._waiting.appendleft(replace(job, attempts=job.attempts + 1))
         else:
@@ -158,9 +167,11 @@ class Outbox:
             if isinstance(plan.content, bytes):
                 self._waiting.popleft()
                 self._send_parts(job, 1, cut_bytes(plan.content), now)
+                self._finish(job.group)
                 continue
             number = self._encoder.submit(
-                EncodeJob(plan.codec, plan.content, part_lines=plan.part_lines, tile=plan.tile), now
+                EncodeJob(plan.codec, plan.content, plan.maximum_error, plan.part_lines, plan.tile),
+                now,
             )
             if number is None:
                 return
@@ -181,7 +192,6 @@ class Outbox:
                 self._outstanding[job.group] += 1
             name = (job.about.taken.dtn_ms, _sequence(job.about.id, index))
             self._hand_over(_Sent(job.group, payload, job.plan.kind.priority, name), now)
-        self._finish(job.group)
 
     def _hand_over(self, sent: _Sent, now: Instant) -> None:
         self._unstored[self._send(sent.payload, sent.priority, sent.name, now)] = sent
@@ -194,6 +204,12 @@ class Outbox:
         if not self._outstanding[group]:
             del self._outstanding[group]
             self._done(group)
+
+
+def _about(job: _Job, plan: Plan) -> About:
+    """Return what the header of one of a job's products says: its number goes by its slot."""
+    number = job.about.id.number - job.plan.slot + plan.slot
+    return replace(job.about, id=replace(job.about.id, number=number))
 
 
 def _sequence(product: ProductId, index: int) -> int:

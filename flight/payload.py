@@ -8,7 +8,7 @@ is made once and its products have the same numbers however often power fails.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +66,7 @@ class Payload:
         outbox: Outbox,
         recorder: Recorder,
         archive: FrameArchive,
+        room_bytes: Callable[[Instant], int],
     ) -> None:
         self._instruments: Mapping[str, Instrument] = {i.sensor.name: i for i in instruments}
         self._node = node
@@ -75,6 +76,7 @@ class Payload:
         self._outbox = outbox
         self._recorder = recorder
         self._archive = archive
+        self._room_bytes = room_bytes
         self._events: list[Happening] = []
         self._frames: deque[Frame] = deque()
         self._asked: dict[int, Frame] = {}
@@ -206,12 +208,15 @@ class Payload:
                     Event.NO_ANSWER(sensor=frame.sensor, frame=frame.number, reason=reason)
                 )
         past = self._recorder.past
+        room_bytes = self._room_bytes(now)
         memory, decision = decide(
             past.memory,
             self._decisions,
             sensor=frame.sensor,
             frame_number=frame.number,
             findings=findings,
+            frame_bytes=frame.samples.nbytes,
+            room_bytes=room_bytes,
         )
         step = Step(
             number=past.next_step,
@@ -231,6 +236,7 @@ class Payload:
             model_digest=instrument.model_digest,
             no_answer=no_answer,
             outputs=tuple(stamp(output) for output in outputs),
+            room_bytes=room_bytes,
             first_product=self.next_product(PRODUCTS_A_STEP).number,
         )
         recorded = Recorded(enter(past.digest, step, decision), outputs)

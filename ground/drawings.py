@@ -59,7 +59,9 @@ def _draw_frame(about: Subject) -> Figure | None:
         return draw_cube(about.brightness(array), about.words("Cube"), anomalies=anomalies)
     if array.samples.ndim != 2:
         return None
-    what = "Whole frame" if about.header.kind is ProductKind.FRAME else "Thumbnail"
+    what = "Thumbnail"
+    if about.header.kind is ProductKind.FRAME:
+        what = f"Whole frame{about.exactness}"
     return draw_frame(
         about.view(array),
         about.words(what),
@@ -69,15 +71,18 @@ def _draw_frame(about: Subject) -> Figure | None:
 
 
 def _draw_region(about: Subject) -> Figure | None:
-    if about.array.samples.ndim != 2:
+    array = about.array
+    if array.samples.ndim != 2 or not array.present.any():
         return None
-    top = left = 0
+    rows, columns = (np.flatnonzero(array.present.any(axis=axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    shown = np.s_[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
     sites = about.findings(Kind.SAFE_SITE)
-    if about.entry is not None and sites:
+    if about.entry is not None and sites and array.samples.shape != about.entry.step.frame.shape:
+        # Cut out of the frame, not tiles of it.
         top, left, _, _ = region(sites[0], about.entry.step.frame.shape)
-    view = View(about.array.samples, about.array.present, row=top, column=left)
     return draw_frame(
-        view,
+        View(array.samples[shown], array.present[shown], row=top, column=left),
         about.words("Region round the safe site"),
         site=about.site,
         metres_per_pixel=about.metres_per_pixel,

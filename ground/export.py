@@ -50,8 +50,9 @@ def decisions(library: Library) -> Iterator[tuple[Cell, ...]]:
     """Yield the head and a row for each decision, in the order of the journal."""
     yield (
         "node", "step", "decided_utc", "decided_dtn_ms", "received_utc", "sensor", "frame_number",
-        "taken_utc", "task", "verdict", "keep_evidence", "keep_frame", "findings", "model_sha256",
-        "chained_digest", "product",
+        "taken_utc", "task", "verdict", "keep_evidence", "keep_frame",
+        "maximum_error_counts", "room_bytes", "findings", "model_sha256", "chained_digest",
+        "product",
     )  # fmt: skip
     logbook = library.logbook
     for node, entries in sorted(logbook.entries.items()):
@@ -72,6 +73,8 @@ def decisions(library: Library) -> Iterator[tuple[Cell, ...]]:
                 verdict_name(decision.verdict),
                 int(decision.keep_evidence),
                 int(decision.keep_frame),
+                decision.maximum_error,
+                step.room_bytes,
                 "; ".join(finding_words(finding) for finding in decision.findings),
                 step.model_digest.hex(),
                 entry.digest.hex(),

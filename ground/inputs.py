@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy.decide import DecisionPolicy
+from flight.autonomy.downlink import Slot
 from flight.autonomy.tasks import TASKS, Policy, policy_from
 from flight.product.errors import WireError
 from flight.product.journal import Step, frame_of, stamp
@@ -16,10 +17,6 @@ from flight.product.values import Frame, SensorKind, Tensor
 from ground.library import Library
 from ground.words import ranges
 
-FIRST_OUTPUT_SLOT = 4
-"""Slot of a step's first output tensor; flight.autonomy.downlink plans them so."""
-XRAY_SLOT = 3
-"""Slot of a step's X-ray spectrum."""
 DECISION_POLICY = "decisions"
 """What the boot record calls the policy of flight.autonomy.decide."""
 MOST_SAMPLES = 1 << 28
@@ -93,7 +90,7 @@ def _policies(
 
 
 def _output(library: Library, node: int, step: Step, index: int) -> Tensor | Fault:
-    product = ProductId(node, step.boot, step.first_product + FIRST_OUTPUT_SLOT + index)
+    product = ProductId(node, step.boot, step.first_product + Slot.FIRST_OUTPUT + index)
     samples = _samples(library, product, ProductKind.OUTPUTS)
     if isinstance(samples, Absent):
         return samples
@@ -113,7 +110,7 @@ def _frame(library: Library, node: int, step: Step) -> Frame | Fault:
             return Absent(f"a frame of shape {shape} is nothing that a sensor sends")
         zero = np.zeros((), _WIDTHS.get(step.sample_bytes, np.uint32))
         return frame_of(step, np.broadcast_to(zero, shape))
-    product = ProductId(node, step.boot, step.first_product + XRAY_SLOT)
+    product = ProductId(node, step.boot, step.first_product + Slot.XRAY_SPECTRUM)
     samples = _samples(library, product, ProductKind.XRAY_SPECTRUM)
     if isinstance(samples, Absent):
         return samples

@@ -7,9 +7,10 @@ where a region lies). Whoever draws or replays asks here for what goes together.
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from flight.autonomy.downlink import sent_ahead
 from flight.product.errors import WireError
 from flight.product.journal import JournalEntry
-from flight.product.part import Header, ProductId, ProductKind
+from flight.product.part import Header, Part, ProductId, ProductKind
 from flight.product.status import Boot
 from ground.archive import Archive
 from ground.content import Content, Record, decode_product
@@ -75,7 +76,8 @@ class Library:
         row = self._rows.get(product)
         if row is None:
             raise WireError(f"product {product} has not arrived")
-        return decode_product(row.header, self._archive.parts(product))
+        parts = self._archive.parts(product)
+        return decode_product(row.header, (*parts, *self._ahead(row.header, parts)))
 
     def record(self, product: ProductId) -> Record | None:
         """Return the record that a product carries; None: it is none, or cannot be decoded."""
@@ -122,6 +124,18 @@ class Library:
         rows = self._by_frame.get((header.id.node, header.sensor, header.frame_number), [])
         found = [row for row in rows if row.header.kind is kind]
         return next((row for row in found if row.complete), found[0] if found else None)
+
+    def _ahead(self, header: Header, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        """Return the parts of a whole frame that came first, as evidence."""
+        region = self._rows.get(sent_ahead(header.id)) if header.kind is ProductKind.FRAME else None
+        if region is None or region.header.kind is not ProductKind.REGION or not parts:
+            return ()
+        found = region.header
+        if (found.sensor, found.frame_number) != (header.sensor, header.frame_number):
+            return ()
+        # A region cut out of the frame is an array of its own: other type or shape.
+        whole = parts[0].geometry[:3]
+        return tuple(p for p in self._archive.parts(found.id) if p.geometry[:3] == whole)
 
     def _log(self, header: Header) -> None:
         node, logbook = header.id.node, self.logbook

@@ -158,6 +158,8 @@ class _Board:
             sensor=step.sensor,
             frame_number=step.frame_number,
             findings=findings,
+            frame_bytes=step.frame_bytes,
+            room_bytes=step.room_bytes,
         )
         certain = not self._gap or step.sensor in self._known
         # What the board remembered is not known: only the verdict, which it has no part in, counts.

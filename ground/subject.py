@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flight.autonomy.downlink import allowed_error
 from flight.product.codecs import Decoded
 from flight.product.errors import WireError
 from flight.product.journal import JournalEntry
@@ -57,6 +58,12 @@ class Subject:
         """The frame's scale where it is known."""
         camera = self.entry is not None and self.entry.step.kind is SensorKind.CAMERA
         return self.axis[0] / 1e6 if camera and self.axis and self.axis[0] > 0 else None
+
+    @property
+    def exactness(self) -> str:
+        """How far a whole frame may be from what the sensor gave, in words."""
+        error = allowed_error(self.entry, self.header.id) if self.entry else 0
+        return f" within {error} counts" if error else ""
 
     def companion(self, kind: ProductKind) -> Decoded | None:
         """Return the array of another product of the same frame, where it is to be had."""

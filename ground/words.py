@@ -100,7 +100,9 @@ def finding_words(finding: Finding) -> str:
 
 def decision_words(decision: Decision) -> str:
     """Return a decision in one line."""
-    extras = ["evidence sent"] * decision.keep_evidence + ["frame sent"] * decision.keep_frame
+    error = f" within {decision.maximum_error} counts" if decision.maximum_error else ""
+    extras = ["evidence sent"] * decision.keep_evidence
+    extras += [f"frame sent{error}"] * decision.keep_frame
     return ", ".join([verdict_name(decision.verdict), *extras])
 
 

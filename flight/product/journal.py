@@ -8,6 +8,7 @@ the whole run. The same entry, sent at priority 0, is the decision record.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,15 @@ class Step:
     no_answer: int
     """A NoAnswer reason, or 0."""
     outputs: tuple[Stamp, ...]
+    room_bytes: int
+    """What the contacts of the planning horizon could still carry; or ROOM_UNKNOWN."""
     first_product: int
     """Number of the first product made of this step, so that a restart makes the same again."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """The frame's size before packing."""
+        return math.prod(self.frame.shape) * self.sample_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,11 @@ def decode_entry(data: bytes) -> JournalEntry:
     """
     record = read_record(data, Schema.JOURNAL, 1, 2)
     body, digest = record.binary("body"), record.binary("digest", size=32)
-    fields = read_record(body, Schema.JOURNAL, 1, _STEP_FIELDS + 5)
+    fields = read_record(body, Schema.JOURNAL, 1, _STEP_FIELDS + 6)
     return JournalEntry(_read_step(fields), read_decision(fields), digest)
 
 
-_STEP_FIELDS = 21
+_STEP_FIELDS = 22
 
 
 def _body(step: Step, decision: Decision) -> bytes:
@@ -127,6 +135,7 @@ def _body(step: Step, decision: Decision) -> bytes:
         step.model_digest,
         step.no_answer,
         [[list(output.shape), output.digest] for output in step.outputs],
+        step.room_bytes,
         step.first_product,
     ]
     return pack_record(Schema.JOURNAL, 1, fields + decision_fields(decision))
@@ -154,6 +163,7 @@ def _read_step(fields: Fields) -> Step:
         model_digest=fields.binary("model digest"),
         no_answer=fields.integer("no answer"),
         outputs=_read_stamps(fields.array("outputs", most=8)),
+        room_bytes=fields.integer("room", -1),
         first_product=fields.integer("first product"),
     )
 

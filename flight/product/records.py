@@ -177,11 +177,12 @@ def decision_fields(decision: Decision) -> list[object]:
         decision.keep_evidence,
         decision.keep_frame,
         [[int(f.kind), f.row, f.column, f.extent, f.score, f.label] for f in decision.findings],
+        decision.maximum_error,
     ]
 
 
 def read_decision(fields: Fields) -> Decision:
-    """Return the decision whose five fields come next.
+    """Return the decision whose six fields come next.
 
     Raises:
         WireError: a field is missing or out of range.
@@ -192,6 +193,7 @@ def read_decision(fields: Fields) -> Decision:
         keep_evidence=fields.boolean("keep evidence"),
         keep_frame=fields.boolean("keep frame"),
         findings=_read_findings(fields.array("findings", most=4096)),
+        maximum_error=fields.integer("maximum error", 0, 1 << 16),
     )
 
 

@@ -25,6 +25,9 @@ class SensorKind(IntEnum):
     SAMPLE = 4
     """(rows, columns) uint8 or uint16: a picture of the sample's canister, and below it rows of
     telemetry as flight.autonomy.sample lists them."""
+    RANGE = 5
+    """(rows, columns) uint8 or uint16 counts of distance, 0 for no echo; goes with a camera's
+    frame of the same moment, whose central square it covers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +43,9 @@ class Frame:
     axis: tuple[int, ...] = ()
     """CUBE: centre wavelength of each band in picometres. XRAY: (offset, gain) of channel
     energy, in millielectronvolts and millielectronvolts a channel. CAMERA: () or
-    (ground sample distance in micrometres,). SAMPLE: ()."""
+    (ground sample distance in micrometres,). SAMPLE: (). RANGE: as for a CAMERA, but needed."""
     unit_counts: int = 0
-    """CUBE: counts that stand for reflectance 1.0; 0: unknown."""
+    """CUBE: counts that stand for reflectance 1.0; 0: unknown. RANGE: counts a metre."""
     live_ms: int = 0
     """XRAY: live time."""
     name: str = ""
@@ -74,6 +77,8 @@ class Kind(IntEnum):
     NO_SAFE_SITE = 3
     SHADOW_AREA = 4
     """score: share of the frame in deep shadow in 1/1000."""
+    FORBIDDEN_AREA = 5
+    """score: share of the frame that a range image forbids, in 1/1000; only where there was one."""
     PHASE = 10
     """label: phase number; extent: pixels of that class; score: median raw confidence."""
     ANOMALY = 11
@@ -124,6 +129,10 @@ class Finding:
     label: int = 0
 
 
+ROOM_UNKNOWN = -1
+"""In place of the bytes that a link has room for: the contact plan cannot tell."""
+
+
 class Verdict(IntEnum):
     """What a decision says of a frame. Numbers are on the wire: add, never renumber."""
 
@@ -148,5 +157,7 @@ class Decision:
     keep_evidence: bool
     """Send regions of interest and anomalous spectra (priority 2)."""
     keep_frame: bool
-    """Send the whole frame, lossless (priority 3)."""
+    """Send the whole frame (priority 3)."""
     findings: tuple[Finding, ...]
+    maximum_error: int = 0
+    """Largest error of a sample of that frame; 0: lossless."""

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from flight.board.memo import DoneCommands, count_boot
+from flight.chosen import model_folders, packaged_model
 from flight.config import read_mission
-from flight.run import model_folders, packaged_model
 from flight.settings import SettingsError
 
 BOARD = """
@@ -48,7 +48,7 @@ def test_a_board_is_read_with_its_plan_and_digest(tmp_path: Path):
     ("old", "new", "said"),
     [
         ("[payload]", "[payloads]", "payloads: unknown key; did you mean 'payload'"),
-        ('kind = "camera"', 'kind = "camra"', "must be one of camera, cube, xray, not 'camra'"),
+        ('kind = "camera"', 'kind = "camra"', "kind: must be one of camera, cube"),
         ("[[ports]]\npeer_node = 20", "[[ports]]\npeer_node = 21", "lead to nodes [21]"),
         ("destination_node = 30", "destination_node = 31", "no contact leads to node 31"),
         ("node_number = 10", "node_number = -1", "node: node_number must be 0 or more"),

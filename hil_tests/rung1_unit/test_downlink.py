@@ -1,16 +1,28 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from flight.autonomy.decide import DecisionPolicy
-from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, region, thumbnail
+from flight.autonomy.downlink import (
+    PRODUCTS_A_STEP,
+    Slot,
+    allowed_error,
+    plan_products,
+    region,
+    sent_ahead,
+    shares,
+    thumbnail,
+)
 from flight.autonomy.mineral import MineralPolicy
 from flight.autonomy.tasks import TASKS, conclude, policy_from, policy_integers
 from flight.autonomy.terrain import TerrainPolicy
 from flight.autonomy.xrf import XrfPolicy
 from flight.instant import Instant
+from flight.product.codecs import decode, encode
 from flight.product.errors import WireError
 from flight.product.journal import GENESIS, enter, stamp
-from flight.product.part import ProductKind
+from flight.product.part import ProductId, ProductKind
 from flight.product.values import (
     Decision,
     Finding,
@@ -31,8 +43,14 @@ def camera(rows: int = 200, columns: int = 300) -> Frame:
     return Frame("navcam", SensorKind.CAMERA, 4, Instant(1, 2), samples)
 
 
-def plan(frame: Frame | None, *, keep_frame: bool = True, findings: tuple[Finding, ...] = (SITE,)):
-    decision = Decision(4, Verdict.SITE_CHOSEN, True, keep_frame, findings)
+def plan(
+    frame: Frame | None,
+    *,
+    keep_frame: bool = True,
+    findings: tuple[Finding, ...] = (SITE,),
+    maximum_error: int = 0,
+):
+    decision = Decision(4, Verdict.SITE_CHOSEN, True, keep_frame, findings, maximum_error)
     shape = stamp(camera().samples) if frame is None else stamp(frame.samples)
     entry = enter(GENESIS, make_step(frame=shape), decision)
     return plan_products(entry, frame, OUTPUTS, TerrainPolicy())
@@ -69,6 +87,38 @@ def test_a_thumbnail_is_the_mean_of_blocks():
     assert small[0, :3].tolist() == [1, 5, 9]
     tiny = camera(20, 30).samples
     assert thumbnail(tiny) is tiny
+
+
+def test_tiles_that_show_the_site_go_ahead_and_no_tile_goes_twice():
+    frame = camera(600, 700)
+    (whole,) = (p for p in plan(frame) if p.kind is ProductKind.FRAME)
+    assert ProductKind.REGION not in {p.kind for p in plan(frame)}
+    parts = encode(whole.codec, frame.samples, tile=whole.tile)
+    (region_plan, first), (frame_plan, rest) = shares(whole, parts)
+    assert (region_plan.slot, region_plan.kind) == (Slot.REGION, ProductKind.REGION)
+    assert (frame_plan.slot, frame_plan.kind) == (Slot.FRAME, ProductKind.FRAME)
+    assert sorted((*first, *rest), key=str) == sorted(parts, key=str)
+    evidence = decode(whole.codec, 1, first)
+    top, left, rows, columns = region(SITE, frame.samples.shape)
+    assert evidence.present[top : top + rows, left : left + columns].all()
+    assert not evidence.present.all()
+    assert (decode(whole.codec, 1, (*rest, *first)).samples == frame.samples).all()
+
+
+def test_a_frame_of_one_tile_has_its_region_cut_out():
+    kinds = [product.kind for product in plan(camera(100, 120))]
+    assert kinds[-2:] == [ProductKind.REGION, ProductKind.FRAME]
+
+
+def test_an_allowed_error_is_the_planned_frames_and_no_others():
+    (whole,) = (p for p in plan(camera(), maximum_error=2) if p.kind is ProductKind.FRAME)
+    assert whole.maximum_error == 2
+    decision = Decision(4, Verdict.SITE_CHOSEN, True, True, (SITE,), 2)
+    entry = enter(GENESIS, make_step(), decision)
+    planned = ProductId(10, entry.step.boot, entry.step.first_product + Slot.FRAME)
+    assert allowed_error(entry, planned) == 2
+    assert allowed_error(entry, sent_ahead(planned)) == 0
+    assert allowed_error(entry, replace(planned, boot=entry.step.boot + 1)) == 0
 
 
 @pytest.mark.parametrize("place", [(0, 0), (199, 299), (100, 150)])

@@ -1,7 +1,10 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from flight.autonomy.decide import DecisionPolicy
+from flight.autonomy.tasks import policy_integers
 from flight.product.codecs import encode
 from flight.product.journal import decode_entry, enter
 from flight.product.part import ProductKind, decode_part
@@ -9,8 +12,9 @@ from flight.product.status import Boot
 from ground.archive import open_archive
 from ground.library import Library
 from ground.replay import Outcome, replay
+from ground.rows import Filter
 from ground.verify import verify_frames
-from tools.sim.downlink import whole_run
+from tools.sim.downlink import Board, camera, whole_run
 
 ARRIVALS = whole_run()
 
@@ -154,7 +158,8 @@ def test_tensors_that_are_not_the_journals_are_a_divergence(tmp_path):
 
 def test_another_policy_than_the_boards_shows(tmp_path):
     boot = Boot.decode(decode_part(ARRIVALS[0].payload).data)
-    policies = {**dict(boot.policies), "decisions": (1, 1, 1, 32)}
+    every_frame = policy_integers(DecisionPolicy(keep_every_frames=1))
+    policies = {**dict(boot.policies), "decisions": every_frame}
     other = replace(boot, policies=tuple(policies.items()))
     result = replayed(tmp_path, [with_data(ARRIVALS[0], other.encode()), *ARRIVALS[1:]])
     assert result.first_divergence.what == "keep frame"
@@ -209,3 +214,32 @@ def test_a_whole_frame_that_is_another_one_is_named(tmp_path):
         checks = verify_frames(Library(archive))
     assert [check.identical for check in checks] == [False, True]
     assert "SHA-256" in checks[0].what
+
+
+def test_tiles_that_went_ahead_as_evidence_complete_the_whole_frame(tmp_path):
+    board = Board()
+    arrivals = [*board.start(), *board.expose(camera(0, side=768))]
+    kinds = [kind_of(arrival) for arrival in arrivals]
+    assert kinds.index(ProductKind.REGION) < kinds.index(ProductKind.FRAME)
+    with open_archive(tmp_path, make=True) as archive:
+        archive.keep(
+            [a for a, kind in zip(arrivals, kinds, strict=True) if kind is not ProductKind.REGION]
+        )
+        (check,) = verify_frames(Library(archive))
+        assert "gaps" in check.what
+        archive.keep(arrivals)
+        assert all(check.identical for check in verify_frames(Library(archive)))
+
+
+def test_a_frame_sent_with_an_error_for_want_of_room_claims_no_digest(tmp_path):
+    frame = camera(0, side=768).frame
+    board = Board(room_bytes=frame.samples.nbytes // 2)
+    with open_archive(tmp_path, make=True) as archive:
+        archive.keep([*board.start(), *board.expose(camera(0, side=768))])
+        library = Library(archive)
+        assert replay(library).identical
+        assert verify_frames(library) == ()
+        (row,) = library.rows(Filter(kinds=frozenset((ProductKind.FRAME,))))
+        found = library.read(row.header.id).array
+    assert found.complete
+    assert np.abs(found.samples.astype(int) - frame.samples.astype(int)).max() == 2

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 
-from flight.autonomy.downlink import Plan
+from flight.autonomy.downlink import Plan, Slot
 from flight.board.jobs import Answer, EncodeJob
 from flight.eventlog import EventLog
 from flight.instant import Instant
@@ -104,3 +106,23 @@ def test_a_repeated_event_is_a_count_and_the_log_has_a_limit():
     reports = log.take()
     assert (len(reports), reports[0].count) == (MAX_EVENTS_A_RECORD, 3)
     assert not log.urgent
+
+
+def test_parts_that_go_ahead_are_a_product_of_their_own_with_its_own_number_and_priority():
+    bench = Bench()
+    about = replace(ABOUT, id=replace(ABOUT.id, number=32 + Slot.FRAME))
+    frame = Plan(
+        Slot.FRAME, ProductKind.FRAME, CodecId.IMAGE, np.eye(16, dtype=np.uint8), tile=8, ahead=(1,)
+    )
+    bench.outbox.add(frame, about, NOW, group=7)
+    bench.outbox.take(Answer(1, parts=encode(CodecId.IMAGE, frame.content, tile=8)), NOW)
+    found = [decode_part(payload).header for payload, _, _ in bench.sent]
+    assert [(h.kind, h.id.number, h.count) for h in found] == [
+        (ProductKind.REGION, 32 + Slot.REGION, 1),
+        *[(ProductKind.FRAME, 32 + Slot.FRAME, 3)] * 3,
+    ]
+    assert [priority for _, priority, _ in bench.sent] == [2, 3, 3, 3]
+    for ticket in range(1, 5):
+        assert bench.done == []
+        bench.outbox.stored(ticket)
+    assert bench.done == [7]

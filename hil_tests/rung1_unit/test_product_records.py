@@ -54,6 +54,7 @@ def make_step(**changes: object) -> Step:
         model_digest=b"m" * 32,
         no_answer=0,
         outputs=(stamp(np.zeros((1, 4), np.int8)),),
+        room_bytes=1_000_000,
         first_product=16,
     )
     return dataclasses.replace(step, **changes)

@@ -32,6 +32,7 @@ def record(recorder: Recorder, count: int) -> list[Recorded]:
             sensor="navcam",
             frame_number=step.frame_number,
             findings=(Finding(Kind.SAFE_SITE, score=step.number),),
+            frame_bytes=step.frame_bytes,
         )
         made.append(Recorded(enter(past.digest, step, decision), outputs))
         recorder.append(made[-1], memory)

@@ -7,9 +7,9 @@ from flight.autonomy.tasks import conclude as conclude_task
 from flight.autonomy.xrf import XrfPolicy, conclude
 from flight.board.card import read_card, read_model
 from flight.board.runtime import load
+from flight.chosen import packaged_model
 from flight.instant import Instant
 from flight.product.values import Frame, Kind, NoAnswer, SensorKind, Verdict
-from flight.run import packaged_model
 from tools.sim.fluorescence import GAIN_MEV, OFFSET_MEV, make_spectrum
 
 POLICY = XrfPolicy(

@@ -47,6 +47,7 @@ decisions = st.builds(
     keep_evidence=st.booleans(),
     keep_frame=st.booleans(),
     findings=st.lists(findings, max_size=8).map(tuple),
+    maximum_error=st.integers(0, 255),
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from flight.autonomy.oxides import METALS
-from flight.board.localsocket import call
+from flight.ports.localsocket import call
 from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind
 from flight.product.values import Kind, Verdict
@@ -173,6 +173,7 @@ def test_a_command_without_the_stations_signature_is_refused(tmp_path: Path):
         request = ["request", "--archive", str(trio.archive), "--board", "10"]
         assert command("ground", *request, "--sensor", "navcam", "--frame", "2").returncode == 0
         trio.wait_until(lambda: frame_is_home(trio, 2), timeout_s=LONG_S)
+        trio.wait_until(lambda: look_home(trio).kinds[ProductKind.REPLY] > 0, timeout_s=LONG_S)
         home = look_home(trio)
         assert not frame_is_home(trio, 1)
     assert home.kinds[ProductKind.REPLY] == 1

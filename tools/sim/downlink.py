@@ -8,14 +8,14 @@ products, parts) is made by the flight code itself. For tests of the ground, and
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
-from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products
+from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products, shares
 from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, WHITENING_BITS, MineralPolicy
 from flight.autonomy.oxides import METALS
 from flight.autonomy.tasks import Policy, conclude, policy_integers
@@ -35,7 +35,7 @@ from flight.product.part import (
     cut_bytes,
 )
 from flight.product.status import Boot, Health, ModelStamp, Reply
-from flight.product.values import Frame, SensorKind, Tensor
+from flight.product.values import ROOM_UNKNOWN, Frame, SensorKind, Tensor
 from ground.archive import open_archive
 from ground.raw import Arrival
 
@@ -75,8 +75,9 @@ class Exposure:
 class Board:
     """Makes the arrivals of one board, in the order in which they would leave it."""
 
-    def __init__(self, *, boot: int = 1) -> None:
+    def __init__(self, *, boot: int = 1, room_bytes: int = ROOM_UNKNOWN) -> None:
         self._boot = boot
+        self._room_bytes = room_bytes
         self._memory = Memory()
         self._digest = GENESIS
         self._step = 0
@@ -109,7 +110,7 @@ class Board:
         findings = conclude(frame, exposure.outputs, 0, policy)
         self._memory, decision = decide(
             self._memory, DecisionPolicy(), sensor=frame.sensor, frame_number=frame.number,
-            findings=findings,
+            findings=findings, frame_bytes=frame.samples.nbytes, room_bytes=self._room_bytes,
         )  # fmt: skip
         first = self._take_numbers(PRODUCTS_A_STEP)
         step = Step(
@@ -130,6 +131,7 @@ class Board:
             model_digest=MODEL_DIGEST if exposure.outputs else b"",
             no_answer=0,
             outputs=tuple(stamp(output) for output in exposure.outputs),
+            room_bytes=self._room_bytes,
             first_product=first.number,
         )
         entry = enter(self._digest, step, decision)
@@ -142,11 +144,31 @@ class Board:
 
     def _send(self, plan: Plan, product: ProductId, frame: Frame | None) -> list[Arrival]:
         if isinstance(plan.content, bytes):
-            cut, version = cut_bytes(plan.content), 1
-        else:
-            encoded = encode(plan.codec, plan.content)
-            cut = tuple((part.geometry, part.data) for part in encoded)
-            version = CODECS[plan.codec].version
+            return self._send_parts(plan, product, frame, 1, cut_bytes(plan.content))
+        encoded = encode(
+            plan.codec,
+            plan.content,
+            maximum_error=plan.maximum_error,
+            part_lines=plan.part_lines,
+            tile=plan.tile,
+        )
+        version, arrivals = CODECS[plan.codec].version, []
+        for share, parts in shares(plan, encoded):
+            number = product.number - plan.slot + share.slot
+            cut = tuple((part.geometry, part.data) for part in parts)
+            arrivals += self._send_parts(
+                share, replace(product, number=number), frame, version, cut
+            )
+        return arrivals
+
+    def _send_parts(
+        self,
+        plan: Plan,
+        product: ProductId,
+        frame: Frame | None,
+        version: int,
+        cut: tuple[tuple[tuple[int, ...], bytes], ...],
+    ) -> list[Arrival]:
         header = Header(
             id=product,
             kind=plan.kind,

@@ -5,6 +5,7 @@ in place and says which samples nobody delivered. The table that maps a number o
 codec is a plain value: a user's instrument adds its own with ``{**CODECS, 128: mine}``.
 """
 
+from flight.product.codecs.geometry import cut_even
 from flight.product.codecs.lattice import split
 from flight.product.codecs.table import CODECS, CodecId, decode, encode, encode_parts
 from flight.product.codecs.types import (
@@ -29,6 +30,7 @@ __all__ = [
     "Field",
     "Integers",
     "Options",
+    "cut_even",
     "decode",
     "encode",
     "encode_parts",
