@@ -6,8 +6,8 @@ the decision keeps it, as exact as the decision's budget allows. The tiles that 
 evidence, and go ahead of the frame's others instead of being sent twice. Pure: a restart plans the
 same products with the same numbers.
 
-The thumbnail is not the coarse levels of the frame's own progressive coding: on the 12 NAC images
-that costs 1.3 % more than sending tiles and a thumbnail of means, which is half as large.
+The thumbnail is not the coarse levels of the frame's own progressive coding: on 12 NAC images
+that costs 0.8 % more bytes in all than tiles and a thumbnail of means, which is 30 % smaller.
 """
 
 from collections.abc import Sequence
