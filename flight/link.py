@@ -14,6 +14,7 @@ from flight.relay.node import (
     Delivery,
     Node,
     NodeEvent,
+    ReportReceived,
     SendRefused,
     Stored,
     StoreTrouble,
@@ -35,6 +36,7 @@ class Link:
         stored: Callable[[int, str], None],
         refused: Callable[[int, Instant], None],
         deliver: Callable[[Delivery, Instant], None],
+        reported: Callable[[ReportReceived], None],
         note: Callable[[Happening, Instant], None],
     ) -> None:
         self.node = node
@@ -44,6 +46,7 @@ class Link:
         self._stored = stored
         self._refused = refused
         self._deliver = deliver
+        self._reported = reported
         self._note = note
         self.datagrams_refused = 0
 
@@ -99,6 +102,8 @@ class Link:
             self._stored(event.ticket, str(event.bundle_id))
         elif isinstance(event, SendRefused):
             self._refused(event.ticket, now)
+        elif isinstance(event, ReportReceived):
+            self._reported(event)
         else:
             happening = _happening(event, self._peers)
             if happening is not None:

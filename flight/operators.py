@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from flight.board.clock import BoardClock
-from flight.board.localsocket import Message, call
 from flight.config import read_mission
-from flight.gateway import socket_path
+from flight.ports.gateway import socket_path
+from flight.ports.localsocket import Message, call
 from flight.settings import SettingsError
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -11,6 +11,7 @@ from ground.commands import (
     exporting,
     indexing,
     listing,
+    pinging,
     receiving,
     replaying,
     reporting,
@@ -27,6 +28,7 @@ _COMMANDS = (
     exporting,
     reporting,
     requesting,
+    pinging,
     indexing,
 )
 

@@ -1,12 +1,13 @@
 """The configuration of a ground station in one TOML file: `ground receive CONFIG.toml`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flight.ports.settings import PortSettings
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
+from flight.relay.node.labels import ADMINISTRATIVE_SERVICE
 from flight.relay.settings import NodeSettings, StoreSettings
 from flight.settings import read_settings
 
@@ -36,7 +37,7 @@ class StationConfig:
 
 
 def read_station(path: Path, *, reference_ms: int) -> tuple[StationConfig, ContactPlan]:
-    """Return a station's configuration and its contact plan.
+    """Return a station's configuration and its contact plan; status reports are archived, too.
 
     ``reference_ms``: the DTN time that "+N" in the plan counts from.
 
@@ -44,4 +45,6 @@ def read_station(path: Path, *, reference_ms: int) -> tuple[StationConfig, Conta
         SettingsError: a file cannot be read or does not fit.
     """
     config = read_settings(StationConfig, path)
+    node = replace(config.node, services=(*config.node.services, ADMINISTRATIVE_SERVICE))
+    config = replace(config, node=node)
     return config, read_plan(config.contact_plan, reference_ms=reference_ms)

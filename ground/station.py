@@ -2,7 +2,8 @@
 
 One loop around the node: it reads the clock once a turn, hears the ports, lets the node act,
 puts deliveries on the disk, releases them, and sends. A delivery is released only when it is in
-the archive for good, so whatever dies in between, the node hands it out again.
+the archive for good, so whatever dies in between, the node hands it out again. Services that stand
+in the settings are the archive's; those that a process opens through the local socket are its own.
 """
 
 import select
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flight.instant import Clock, Instant
+from flight.ports.gateway import Gateway
 from flight.ports.port import Port
 from flight.product.status import Command
 from flight.relay.endpoint import ipn
@@ -22,6 +24,7 @@ from flight.relay.node import (
     Delivery,
     Node,
     NodeEvent,
+    ReportReceived,
     SendRefused,
     Stored,
     StoreTrouble,
@@ -79,11 +82,13 @@ class Station:
         store: Store,
         ports: Sequence[Port],
         archive: Archive,
+        gateway: Gateway,
         *,
         clock: Clock,
         command_lifetime_s: int,
     ) -> None:
         self._node = node
+        self._gateway = gateway
         self._store = store
         self._ports = ports
         self._archive = archive
@@ -113,11 +118,13 @@ class Station:
                 self._news.append(f"port to node {peer}: {trouble}")
         self._node.store_ready(now)
         self._node.expire(now)
-        self._pending += self._node.take_deliveries()
+        for delivery in self._node.take_deliveries():
+            self._take(delivery, now)
         self._keep(now)
         self._send_requests(now)
         for event in self._node.take_events():
             self._note(event)
+        self._gateway.turn(now)
         self._send(now)
         return now
 
@@ -137,8 +144,8 @@ class Station:
 
     def _wait(self) -> None:
         poller = select.poll()
-        descriptors = (port.fileno() for port in self._ports)
-        for descriptor in (*self._wakers, *(d for d in descriptors if d is not None)):
+        ports = [fileno for port in self._ports if (fileno := port.fileno()) is not None]
+        for descriptor in (*self._wakers, *ports, *self._gateway.filenos()):
             poller.register(descriptor, select.POLLIN)
         now = self._clock.now()
         due = [now.mono_ns + LONGEST_WAIT_NS, self._requests_ns]
@@ -166,6 +173,12 @@ class Station:
         except WireError:
             # Anyone can send us datagrams: they are counted, and no word of theirs is printed.
             self.counts.datagrams_refused += 1
+
+    def _take(self, delivery: Delivery, now: Instant) -> None:
+        if delivery.destination.service in self._node.settings.services:
+            self._pending.append(delivery)
+        else:
+            self._gateway.deliver(delivery, now)
 
     def _keep(self, now: Instant) -> None:
         """Archive what was delivered, then release it."""
@@ -200,7 +213,10 @@ class Station:
                 self._asked[ticket] = request
 
     def _note(self, event: NodeEvent) -> None:
-        if isinstance(event, Stored):
+        if isinstance(event, ReportReceived):
+            self._gateway.reported(event)
+        elif isinstance(event, Stored):
+            self._gateway.stored(event.ticket, str(event.bundle_id))
             request = self._asked.pop(event.ticket, None)
             if request is not None:
                 mark_sent(self._archive.folder, request)
@@ -208,6 +224,7 @@ class Station:
                 self._news.append(f"request to node {request.board}: {_say(request.command)}")
         elif isinstance(event, SendRefused):
             # The store has no room now; the file still says that the request waits.
+            self._gateway.stored(event.ticket, "")
             self._asked.pop(event.ticket, None)
         elif isinstance(event, ContactChanged):
             self._follow(event)

@@ -48,6 +48,12 @@ def duration(milliseconds: int) -> str:
     return f"{sign}{hours // 24} d {hours % 24:02d} h"
 
 
+def span(nanoseconds: int) -> str:
+    """Return a measured span of time, to the microsecond below a second: ``2.713 s``."""
+    seconds = nanoseconds / 1e9
+    return f"{seconds:.3f} s" if abs(seconds) >= 1 else f"{seconds * 1000:.3f} ms"
+
+
 def data_size(count: int) -> str:
     """Return a number of bytes with a decimal unit: ``1.2 MB``."""
     size, unit = float(count), "B"

@@ -95,7 +95,8 @@ class NodeSettings:
     """The neighbours; datagrams carry the index of theirs."""
 
     services: tuple[int, ...] = (64, 65, 66, 67)
-    """Service numbers delivered here; bundles for others of this node are given up."""
+    """Service numbers delivered here; bundles for others of this node are given up. With 0 among
+    them, status reports are delivered too once the node has read them."""
 
     source_service: int = 1
     """The service that bundles made here come from, unless send says another."""

@@ -49,6 +49,18 @@ def add_archive(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_station(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which station's node to use."""
+    parser.add_argument(
+        "--station",
+        type=Path,
+        default=Path("station.toml"),
+        metavar="CONFIG.toml",
+        help="the station's settings (default: %(default)s); where it is not running, it is run"
+        " for as long as the command takes",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option for scripts."""
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from flight.instant import Instant
+from flight.ports.gateway import Gateway, socket_path
+from flight.ports.localsocket import LocalServer
 from flight.ports.port import PortError
 from flight.ports.settings import open_port, ports_by_link
 from flight.relay.bpsec import read_policy
@@ -19,7 +21,7 @@ from flight.settings import SettingsError
 from ground.archive import Archive, open_archive
 from ground.clock import GroundClock
 from ground.commands.common import OK, Subparsers, add_command
-from ground.config import read_station
+from ground.config import StationConfig, read_station
 from ground.console import clean
 from ground.station import Counts, Station
 from ground.times import data_size, duration, utc
@@ -70,11 +72,13 @@ def run(options: argparse.Namespace) -> int:
         archive = stack.enter_context(open_archive(config.archive, make=True))
         security = read_policy(config.security)
         node = Node(config.node, store, plan, now, seed=0, security=security)
+        server = stack.enter_context(contextlib.closing(_local_server(config)))
         station = Station(
             node,
             store,
             ports,
             archive,
+            Gateway(server, node, taken=frozenset(config.node.services)),
             clock=clock,
             command_lifetime_s=config.command_lifetime_s,
         )
@@ -83,6 +87,13 @@ def run(options: argparse.Namespace) -> int:
         print(f"node {config.node.node_number} hears {ears}; archive {config.archive}", flush=True)
         _turn(station, archive, now, stop=stop, options=options)
     return OK
+
+
+def _local_server(config: StationConfig) -> LocalServer:
+    try:
+        return LocalServer(socket_path(config.store.directory))
+    except OSError as error:
+        raise SettingsError(f"store.directory: local socket: {error}; shorten the path") from error
 
 
 def _turn(

@@ -24,6 +24,7 @@ from ground.show import Shown, show
 PICTURED = (
     ProductKind.FRAME,
     ProductKind.THUMBNAIL,
+    ProductKind.RANGE,
     ProductKind.REGION,
     ProductKind.HAZARD_MAP,
     ProductKind.CLASS_MAP,

@@ -3,6 +3,8 @@ import contextlib
 import pytest
 
 from flight.instant import Instant
+from flight.ports.gateway import Gateway
+from flight.ports.localsocket import LocalServer
 from flight.ports.udp import UdpPort
 from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind
@@ -50,11 +52,13 @@ class Bench:
         self.wire = stack.enter_context(contextlib.closing(bound(self.socket)))
         self.socket._remote = self.wire._socket.getsockname()
         self.archive = stack.enter_context(open_archive(tmp_path / "archive", make=True))
+        server = LocalServer(tmp_path / "socket")
         self.station = Station(
             self.station_node,
             self.store,
             [self.socket],
             self.archive,
+            Gateway(stack.enter_context(contextlib.closing(server)), self.station_node),
             clock=self.clock,
             command_lifetime_s=3600,
         )

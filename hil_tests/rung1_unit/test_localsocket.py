@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flight.board import localsocket
-from flight.board.localsocket import LocalServer, call
+from flight.ports import localsocket
+from flight.ports.localsocket import LocalServer, call
 
 
 def connect(path: Path) -> socket.socket:

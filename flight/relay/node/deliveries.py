@@ -9,6 +9,7 @@ from flight.relay.bundle import Bundle, BundleId, Reassembler, read_bundle, rema
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.node.desk import Desk
 from flight.relay.node.queues import Held, is_past
+from flight.relay.node.values import Delivery
 from flight.relay.store.values import Reason
 
 
@@ -20,6 +21,19 @@ class Whole:
     held: Held
     """The bundle's, or its last fragment's."""
     sequences: tuple[int, ...]
+
+    def delivery(self) -> Delivery:
+        """Return it as its service gets it."""
+        primary = self.bundle.primary
+        return Delivery(
+            payload=self.bundle.payload,
+            source=primary.source,
+            destination=primary.destination,
+            bundle_id=self.bundle.id,
+            priority=self.held.entry.priority,
+            received=self.held.since,
+            sequences=self.sequences,
+        )
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ class Desk:
             )
 
     def answer(self, bundle: Bundle, now: Instant) -> None:
-        """Do what a bundle for the node itself asks: echo it, or take its status report."""
+        """Do what a bundle for the node itself asks: echo it, or tell its status report."""
         if bundle.primary.destination.service == self.settings.echo_service:
             self.clerk.echo(bundle, now)
             return
@@ -47,7 +47,7 @@ class Desk:
         except WireError:
             self.tally.malformed += 1
             return
-        self.events.append(ReportReceived(report))
+        self.events.append(ReportReceived(report, bundle.primary.source))
 
     def finish(self, sequences: tuple[int, ...]) -> None:
         """Let bundles go that are in other hands now."""

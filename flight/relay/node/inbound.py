@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 from flight.instant import Instant
 from flight.relay.bpsec import SecurityPolicy, accept_bundle, check_bundle
-from flight.relay.bundle import Bundle, Reason, admit_bundle, encode_bundle, read_bundles
+from flight.relay.bundle import (
+    Admission,
+    Bundle,
+    BundleFlag,
+    Reason,
+    admit_bundle,
+    encode_bundle,
+    read_bundles,
+)
 from flight.relay.endpoint import EndpointId, Scheme
 from flight.relay.errors import WireError
 from flight.relay.ltp.events import BlockReceived
@@ -12,12 +20,10 @@ from flight.relay.ltp.segment import Reason as LtpReason
 from flight.relay.ltp.segment import SessionId
 from flight.relay.node.desk import Desk
 from flight.relay.node.keeper import Wish
-from flight.relay.node.labels import priority_of
+from flight.relay.node.labels import ADMINISTRATIVE_SERVICE, priority_of
 from flight.relay.node.span import Span
 from flight.relay.node.values import BlockRefused, BundleRejected
 from flight.relay.status import Status
-
-ADMINISTRATIVE_SERVICE = 0
 
 
 @dataclass(slots=True)
@@ -38,6 +44,8 @@ class Inbound:
     desk: Desk
     spans: list[Span]
     security: SecurityPolicy
+    open_services: set[int] = field(default_factory=set)
+    """Services of processes beside the node, delivered here for as long as these listen."""
     _block: int = 0
     _arrivals: dict[int, Arrival] = field(default_factory=dict)
 
@@ -76,7 +84,10 @@ class Inbound:
         return destination.scheme == Scheme.IPN and destination.node == node
 
     def _keep(self, arrival: Arrival, bundle: Bundle, alone: bytes, now: Instant) -> None:
-        kept, reason = self._admit(bundle)
+        admission = admit_bundle(bundle)
+        for unread in () if bundle.is_administrative else admission.reports:
+            self._report(Status.RECEIVED, bundle, unread, now, asked=BundleFlag.REPORT_RECEPTION)
+        kept, reason = self._admit(bundle, admission)
         if kept is None:
             self._reject(arrival.link, bundle, reason, now)
             return
@@ -104,17 +115,23 @@ class Inbound:
     def _reject(self, link: int, bundle: Bundle, reason: Reason, now: Instant) -> None:
         self.desk.tally.rejected += 1
         self.desk.events.append(BundleRejected(link, bundle.id, reason))
+        self._report(Status.DELETED, bundle, reason, now)
+
+    def _report(
+        self, status: Status, bundle: Bundle, reason: Reason, now: Instant, *, asked: int = 0
+    ) -> None:
+        """Report on a bundle that asks for it, or one of whose blocks does."""
+        primary = bundle.primary
         self.desk.clerk.report(
             bundle.id,
-            Status.DELETED,
-            flags=bundle.reports_wanted,
-            report_to=bundle.primary.report_to,
+            status,
+            flags=bundle.reports_wanted | asked | primary.flags & BundleFlag.STATUS_TIME,
+            report_to=primary.report_to,
             now=now,
             reason=reason,
         )
 
-    def _admit(self, bundle: Bundle) -> tuple[Bundle | None, Reason]:
-        admission = admit_bundle(bundle)
+    def _admit(self, bundle: Bundle, admission: Admission) -> tuple[Bundle | None, Reason]:
         if admission.bundle is None:
             return None, Reason.BLOCK_UNINTELLIGIBLE
         destination = bundle.primary.destination
@@ -123,6 +140,7 @@ class Inbound:
             return (admission.bundle, Reason.NONE) if refusal is None else (None, refusal)
         services = (
             *self.desk.settings.services,
+            *self.open_services,
             self.desk.settings.echo_service,
             ADMINISTRATIVE_SERVICE,
         )

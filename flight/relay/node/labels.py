@@ -12,6 +12,9 @@ FIRST_PRIORITY_SERVICE = 64
 
 DEFAULT_PRIORITY = 1
 
+ADMINISTRATIVE_SERVICE = 0
+"""Of every node: status reports go to it (RFC 9171 section 6.1, RFC 9758)."""
+
 _NUMBERS = struct.Struct(">QQQQ")
 _PLAIN = 1 << 40
 

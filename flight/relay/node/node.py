@@ -21,8 +21,9 @@ from flight.relay.node.chooser import Chooser
 from flight.relay.node.clerk import Clerk
 from flight.relay.node.deliveries import Deliveries, Whole
 from flight.relay.node.desk import Desk
-from flight.relay.node.inbound import ADMINISTRATIVE_SERVICE, Inbound
+from flight.relay.node.inbound import Inbound
 from flight.relay.node.keeper import Keeper, Wish
+from flight.relay.node.labels import ADMINISTRATIVE_SERVICE
 from flight.relay.node.maker import Maker, first_number
 from flight.relay.node.outbound import Outbound
 from flight.relay.node.outcomes import Outcomes
@@ -77,8 +78,9 @@ class Node:
             for index, link in enumerate(settings.links)
         ]
         self._inbound = Inbound(self._desk, self._spans, self._security)
-        router = Router(plan, node=settings.node_number)
-        self._chooser = Chooser(self._desk.queues, self._spans, router)
+        self._chooser = Chooser(
+            self._desk.queues, self._spans, Router(plan, node=settings.node_number)
+        )
         self._outbound = Outbound(self._desk, self._spans, self._chooser)
         self._deliveries = Deliveries(self._desk, self._security)
         self._outcomes = Outcomes(self._desk, self._inbound, self._deliveries)
@@ -208,6 +210,20 @@ class Node:
         self._desk.finish(delivery.sequences)
         self._settle(now)
 
+    def open_service(self, service: int) -> None:
+        """Deliver bundles for a service, which is in no settings, from now on.
+
+        Raises:
+            ValueError: the node needs this number itself.
+        """
+        if service in {ADMINISTRATIVE_SERVICE, self.settings.echo_service}:
+            raise ValueError(f"service {service} is the node's own")
+        self._inbound.open_services.add(service)
+
+    def close_service(self, service: int) -> None:
+        """Refuse bundles for a service that was opened."""
+        self._inbound.open_services.discard(service)
+
     def drop(self, sequence: int) -> None:
         """Give a bundle up on an operator's word; a tombstone names it."""
         if sequence in self._desk.queues.held:
@@ -229,9 +245,8 @@ class Node:
 
     def status(self, now: Instant) -> NodeStatus:
         """Return the counters, for telemetry."""
-        return describe(
-            self._desk.tally, self._desk.queues, self._spans, self._desk.keeper.store, now
-        )
+        desk = self._desk
+        return describe(desk.tally, desk.queues, self._spans, desk.keeper.store, now)
 
     def bundles(self) -> tuple[Held, ...]:
         """Return every bundle in the store, for the operators' view; not to be changed."""
@@ -277,21 +292,12 @@ class Node:
         self._desk.keeper.flush()
 
     def _hand_out(self, whole: Whole, now: Instant) -> None:
-        primary = whole.bundle.primary
-        service = primary.destination.service
-        if service == ADMINISTRATIVE_SERVICE or service == self.settings.echo_service != 0:
+        service = whole.bundle.primary.destination.service
+        if service in {ADMINISTRATIVE_SERVICE, self.settings.echo_service or None}:
             self._desk.answer(whole.bundle, now)
-            self._deliveries.release(whole.sequences)
-            self._desk.finish(whole.sequences)
-            return
-        self._out.append(
-            Delivery(
-                payload=whole.bundle.payload,
-                source=primary.source,
-                destination=primary.destination,
-                bundle_id=whole.bundle.id,
-                priority=whole.held.entry.priority,
-                received=whole.held.since,
-                sequences=whole.sequences,
-            )
-        )
+            if service not in self.settings.services:
+                self._desk.report(whole.held, Status.DELIVERED, now)
+                self._deliveries.release(whole.sequences)
+                self._desk.finish(whole.sequences)
+                return
+        self._out.append(whole.delivery())

@@ -80,6 +80,7 @@ class ReportReceived:
     """A status report on a bundle of ours came in."""
 
     report: StatusReport
+    reporter: EndpointId
 
 
 @dataclass(frozen=True, slots=True)

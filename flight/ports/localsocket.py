@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -145,6 +146,57 @@ class LocalServer:
         self.path.unlink(missing_ok=True)
 
 
+class Caller:
+    """A command's end of a connection to a running node; it waits, so it is not for the loop."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._incoming = bytearray()
+
+    def say(self, request: Message) -> None:
+        """Send one request.
+
+        Raises:
+            OSError: the node is gone.
+        """
+        self._connection.sendall(json.dumps(request).encode() + b"\n")
+
+    def hear(self, timeout_s: float) -> Message | None:
+        """Return the next answer, or None when none has come in time.
+
+        Raises:
+            OSError: the node is gone.
+            ValueError: the answer is no JSON object.
+        """
+        while b"\n" not in self._incoming:
+            self._connection.settimeout(max(timeout_s, 0.001))
+            try:
+                data = self._connection.recv(_READ_BYTES)
+            except TimeoutError:
+                return None
+            if not data:
+                raise ConnectionResetError("the node ended the connection")
+            self._incoming += data
+        line, _, rest = self._incoming.partition(b"\n")
+        self._incoming = rest
+        found = json.loads(line)
+        if not isinstance(found, dict):
+            raise ValueError("the node's answer is not an object")
+        return {str(key): value for key, value in found.items()}
+
+
+@contextlib.contextmanager
+def calling(path: Path) -> Iterator[Caller]:
+    """Connect to a running node.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(path))
+        yield Caller(connection)
+
+
 def call(path: Path, request: Message, *, timeout_s: float = 10.0) -> Message:
     """Ask a running node one thing and return its answer; for commands, not for the loop.
 
@@ -152,12 +204,9 @@ def call(path: Path, request: Message, *, timeout_s: float = 10.0) -> Message:
         OSError: nobody listens there, or does not answer in time.
         ValueError: the answer is no JSON object.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
-        connection.connect(str(path))
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        with connection.makefile("rb") as lines:
-            found = json.loads(lines.readline())
-    if not isinstance(found, dict):
-        raise ValueError("the node's answer is not an object")
-    return {str(key): value for key, value in found.items()}
+    with calling(path) as node:
+        node.say(request)
+        answer = node.hear(timeout_s)
+    if answer is None:
+        raise TimeoutError("no answer")
+    return answer
