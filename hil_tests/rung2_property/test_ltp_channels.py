@@ -381,10 +381,10 @@ def test_any_datagram_is_a_wire_error_or_has_an_effect_and_memory_stays_bounded(
         counts = engine.counts()
         assert counts.send_sessions <= 4
         assert counts.receive_sessions <= 6
-        assert engine._receiver._held_bytes <= 3000 + 200
+        assert engine._receiver._memory.held_bytes <= 3000 + 200
         assert len(engine._receiver._closed) <= 8
         assert len(engine._timers.control) <= 12
-        assert engine._receiver._held_bytes == sum(
+        assert engine._receiver._memory.held_bytes == sum(
             session.held_bytes for session in engine._receiver._sessions.values()
         )
 

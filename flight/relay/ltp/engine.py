@@ -42,6 +42,7 @@ class LtpEngine:
         self._receiver = Receiver(
             settings, self._timers, self._events, int.from_bytes(numbers[8:], "big")
         )
+        self._take_foretold = self._receiver.take_foretold
         self._closed_ns: int | None = None
         self._sweep_ns = 0
         self._was_idle = True
@@ -124,16 +125,16 @@ class LtpEngine:
     def receive(self, datagram: bytes, now: Instant) -> None:
         """Take in one segment. Raise WireError, and change nothing, if it breaks the protocol."""
         self._datagrams_received += 1
-        if self._receiver.take_next(datagram, now.mono_ns):
+        now_ns = now.mono_ns
+        if self._take_foretold(datagram, now_ns):
             return
         segment = read_segment(datagram)
         engine = segment.session.engine
-        now_ns = now.mono_ns
         if isinstance(segment, DataSegment):
             if engine != self._settings.peer_engine_id:
                 self._foreign += 1
                 return
-            self._receiver.on_data(segment, now_ns)
+            self._receiver.on_data(segment, len(datagram), now_ns)
         else:
             self._on_control(segment, now_ns)
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 
-from flight.relay.ltp.segment import SegmentType, sdnv
+from flight.relay.ltp.segment import SegmentType, fields_and_length, sdnv
 from flight.relay.ltp.timers import Retry
 
 _CHECKPOINT_BYTES = 32
@@ -37,9 +37,8 @@ class Cutter:
         """Extend the table to blocks of this length."""
         while self.starts[-1] < block_bytes:
             start = self.starts[-1]
-            room = self._room_bytes - len(sdnv(start))
-            size = room - len(sdnv(room))
-            self.tails.append(sdnv(start) + sdnv(size))
+            fields, size = fields_and_length(start, self._room_bytes)
+            self.tails.append(fields)
             self.starts.append(start + size)
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 
 from flight.relay.ltp.events import BlockReceived, GreenReceived, LtpEvent, ReceptionFailed
-from flight.relay.ltp.foretold import Foretold
+from flight.relay.ltp.foretold import Foretold, Memory
 from flight.relay.ltp.receive_session import ReceiveSession, Signal, State
 from flight.relay.ltp.reporter import Question, Reporter
 from flight.relay.ltp.segment import (
@@ -38,29 +38,15 @@ class Receiver:
         """Length of the red part of accepted blocks, 0 of cancelled ones, by session number."""
         self._held_back: deque[tuple[int, Question]] = deque()
         """(when to answer, checkpoint) while overtaken segments may still come."""
-        self._held_bytes = 0
-        self._foretold = Foretold()
-        self._foretold_limit = settings.receive_bytes_max - 2 * settings.segment_bytes
+        self._memory = Memory(settings.receive_bytes_max)
+        self._foretold = Foretold(self._memory, settings.block_bytes_max)
+        self.take_foretold = self._foretold.take
         self.received = self.evicted = self.refused = 0
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def take_next(self, datagram: bytes, now_ns: int) -> bool:
-        """Take in the datagram if it is the one foretold; False: it has to be read."""
-        foretold = self._foretold
-        data = foretold.data_of(datagram)
-        session = foretold.session
-        if data is None or session is None:
-            return False
-        if self._held_bytes > self._foretold_limit or foretold.end > self._settings.block_bytes_max:
-            return False
-        session.touched_ns = now_ns
-        self._held_bytes += session.put(foretold.start, data)
-        foretold.advance(foretold.end)
-        return True
-
-    def on_data(self, segment: DataSegment, now_ns: int) -> None:
+    def on_data(self, segment: DataSegment, datagram_bytes: int, now_ns: int) -> None:
         """Take in a segment of a block (sections 6.5, 6.11)."""
         if segment.type >= SegmentType.GREEN:
             self._on_green(segment)
@@ -71,7 +57,7 @@ class Receiver:
             if session is None:
                 return
         if session.state is State.RECEIVING:
-            self._on_red(session, segment, now_ns)
+            self._on_red(session, segment, datagram_bytes, now_ns)
         elif session.state is State.WHOLE and segment.checkpoint:
             session.last_checkpoint = segment.checkpoint
         elif session.state is State.ACCEPTED and segment.checkpoint:
@@ -178,7 +164,9 @@ class Receiver:
         self._sessions[name.number] = session
         return session
 
-    def _on_red(self, session: ReceiveSession, segment: DataSegment, now_ns: int) -> None:
+    def _on_red(
+        self, session: ReceiveSession, segment: DataSegment, datagram_bytes: int, now_ns: int
+    ) -> None:
         start, data = segment.offset, segment.data
         end = start + len(data)
         if not session.is_plausible(segment.type, end, self._settings.block_bytes_max):
@@ -187,13 +175,14 @@ class Receiver:
         taken_bytes = session.put(start, data) if data else 0
         if taken_bytes:
             session.touched_ns = now_ns
-            self._held_bytes += taken_bytes
-            if self._held_bytes > self._settings.receive_bytes_max and not self._evict(session):
+            memory = self._memory
+            memory.held_bytes += taken_bytes
+            if memory.held_bytes > memory.limit_bytes and not self._evict(session):
                 self._forget(session)
                 return
         if segment.type > SegmentType.RED_CHECKPOINT:
             session.red_end = end
-        self._foretold.note(session, segment, end)
+        self._foretold.note(session, segment, end, datagram_bytes)
         if segment.checkpoint:
             session.last_checkpoint = segment.checkpoint
         if session.is_whole():
@@ -259,7 +248,7 @@ class Receiver:
         self._timers.say(datagram, retry)
 
     def _release(self, session: ReceiveSession) -> None:
-        self._held_bytes -= session.held_bytes
+        self._memory.held_bytes -= session.held_bytes
         session.held_bytes = 0
         session.pieces.clear()
 

@@ -110,18 +110,30 @@ def sdnv(number: int) -> bytes:
     """Return a number as an SDNV of the fewest bytes."""
     if number < 0x80:
         return _ONE_BYTE[number]
-    if number < 0x4000:
-        return bytes((number >> 7 | 0x80, number & 0x7F))
-    digits = [number & 0x7F]
-    while number := number >> 7:
-        digits.append(number & 0x7F | 0x80)
-    return bytes(digits[::-1])
+    last = number & 0x7F
+    if number < 1 << 14:
+        return bytes((number >> 7 | 0x80, last))
+    middle = number >> 7 & 0x7F | 0x80
+    if number < 1 << 21:
+        return bytes((number >> 14 | 0x80, middle, last))
+    if number < 1 << 28:  # as most session numbers
+        return bytes((number >> 21 | 0x80, number >> 14 & 0x7F | 0x80, middle, last))
+    return sdnv(number >> 28 << 7 | 0x7F)[:-1] + bytes(
+        (number >> 21 & 0x7F | 0x80, number >> 14 & 0x7F | 0x80, middle, last)
+    )
 
 
-@lru_cache(maxsize=2048)
-def offset_and_length(offset: int, length: int) -> bytes:
-    """Return these two fields of a data segment; blocks are cut alike, so they come again."""
-    return sdnv(offset) + sdnv(length)
+@lru_cache(maxsize=8192)
+def fields_and_length(offset: int, room_bytes: int) -> tuple[bytes, int]:
+    """Return offset and length as written, and the length, of data that fill a datagram.
+
+    ``room_bytes`` is what the two fields and the data have together. Blocks are cut alike, so
+    the same come again and again.
+    """
+    start = sdnv(offset)
+    room_bytes -= len(start)
+    length = room_bytes - len(sdnv(room_bytes))
+    return start + sdnv(length), length
 
 
 def read_sdnv(data: bytes, at: int) -> tuple[int, int]:
@@ -131,15 +143,19 @@ def read_sdnv(data: bytes, at: int) -> tuple[int, int]:
         IndexError: data end within it.
         WireError: it does not fit 64 bits, or takes more than 10 bytes.
     """
-    number, last = 0, at + 9
-    while True:
+    byte = data[at]
+    if byte < 0x80:
+        return byte, at + 1
+    number, last = byte & 0x7F, at + 9
+    while at < last:
+        at += 1
         byte = data[at]
         number = number << 7 | byte & 0x7F
-        if byte < 0x80 and number < _NUMBER_LIMIT:
+        if byte < 0x80:
+            if number >= _NUMBER_LIMIT:
+                break
             return number, at + 1
-        if byte < 0x80 or at == last:
-            raise WireError("SDNV above 64 bits")
-        at += 1
+    raise WireError("SDNV above 64 bits")
 
 
 def session_prefix(type_: SegmentType, session: SessionId) -> bytes:
