@@ -13,6 +13,7 @@ from flight.board.sensors import open_sensor
 from flight.board.sensors.settings import SensorSettings
 from flight.board.supervisor import Supervisor
 from flight.chosen import Usable, usable_models
+from flight.companions import Companion, Companions
 from flight.config import Mission, PayloadSettings
 from flight.craft import Craft, Rhythm
 from flight.eventlog import EventLog
@@ -20,6 +21,7 @@ from flight.instant import Instant
 from flight.outbox import Name, Outbox, Send
 from flight.payload import Instrument, Payload
 from flight.product.events import Event
+from flight.product.names import PRODUCT_SERVICE
 from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
 from flight.product.values import ROOM_UNKNOWN
@@ -31,8 +33,6 @@ from flight.relay.store import Store
 from flight.settings import SettingsError
 from flight.watch import link_figures, take_last_words
 
-PRODUCT_SERVICE = 2
-"""Products come from it and nothing else does, so that their bundles can be named."""
 VERSION = importlib.metadata.version("farside")
 
 
@@ -67,6 +67,12 @@ def build_craft(
     instruments = [
         _instrument(s, models, now, stack, first=recorder.past.next_frames.get(s.name, 0))
         for s in config.sensors
+        if not s.beside
+    ]
+    companions = [
+        _companion(s, now, stack, first=recorder.past.next_frames.get(s.beside, 0))
+        for s in config.sensors
+        if s.beside
     ]
     craft = Craft(
         payload=Payload(
@@ -78,6 +84,7 @@ def build_craft(
             outbox=outbox,
             recorder=recorder,
             archive=archive,
+            companions=Companions(companions),
             room_bytes=_room(mission, settings, store, outbox),
         ),
         outbox=outbox,
@@ -152,6 +159,14 @@ def _instrument(
         return Instrument(sensor, task.name, "", b"", task.without_model)
     usable = models[task.name]
     return Instrument(sensor, task.name, usable.card.name, usable.card.digest, usable.policy)
+
+
+def _companion(
+    settings: SensorSettings, now: Instant, stack: contextlib.ExitStack, *, first: int
+) -> Companion:
+    """Return a sensor that goes with another; its frames are numbered like that one's."""
+    sensor = stack.enter_context(contextlib.closing(open_sensor(settings, now, first=first)))
+    return Companion(sensor, settings.beside, round(settings.pair_s * 1e9))
 
 
 def _sender(node: Node, settings: PayloadSettings) -> Send:

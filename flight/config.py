@@ -12,6 +12,7 @@ from flight.autonomy.tasks import TASKS
 from flight.board.jobs import WorkerSettings
 from flight.board.sensors.settings import SensorSettings
 from flight.ports.settings import PortSettings
+from flight.product.values import SensorKind
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
@@ -81,12 +82,22 @@ class Config:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two sensors have the name {twice!r}")
+        self._check_companions()
         strange = next((m.task for m in self.models if m.task not in TASKS), None)
         if strange is not None:
             raise ValueError(f"models: no task is named {strange!r}; there are {', '.join(TASKS)}")
         ports, links = (sorted(x.peer_node for x in xs) for xs in (self.ports, self.node.links))
         if ports != links:
             raise ValueError(f"[[ports]] lead to nodes {ports}, [[node.links]] to {links}")
+
+    def _check_companions(self) -> None:
+        cameras = [s.name for s in self.sensors if s.kind is SensorKind.CAMERA]
+        for sensor in self.sensors:
+            if sensor.beside and sensor.beside not in cameras:
+                raise ValueError(f"sensor {sensor.name}: beside {sensor.beside!r} is no camera")
+        chosen = [s.beside for s in self.sensors if s.beside]
+        if len(chosen) != len(set(chosen)):
+            raise ValueError("two sensors are beside the same camera")
 
 
 @dataclass(frozen=True, slots=True)

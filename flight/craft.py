@@ -65,7 +65,7 @@ class Craft:
 
     def filenos(self) -> tuple[int, ...]:
         """Return what is readable when a worker, the journal or a sensor has news."""
-        sensors = (i.sensor.fileno() for i in self.payload.instruments.values())
+        sensors = (sensor.fileno() for sensor in self.payload.sensors)
         ready = tuple(f for f in sensors if f is not None) if self.payload.has_room else ()
         return (self._recorder.fileno(), *self._supervisor.filenos(), *ready)
 

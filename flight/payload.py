@@ -14,11 +14,12 @@ from typing import Protocol
 
 from flight.autonomy.decide import DecisionPolicy, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, whole_frame
-from flight.autonomy.tasks import Policy, conclude, prepare
+from flight.autonomy.tasks import Policy, accompany, conclude, prepare
 from flight.board.archive import FrameArchive
 from flight.board.jobs import Answer, InferJob
 from flight.board.recorder import Recorded, Recorder
 from flight.board.sensors.sensor import Sensor
+from flight.companions import Companions
 from flight.instant import Instant
 from flight.outbox import About, Outbox
 from flight.product.events import Event, Happening
@@ -52,6 +53,16 @@ class Instrument:
     """None where there is no model and the task cannot do without: no frame gets an answer."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """A frame, and what the sensor beside its own saw at that moment."""
+
+    frame: Frame
+    companion: Frame | None
+    aside: tuple[Tensor, ...]
+    """What the companion's frame says, to stand beside the model's outputs."""
+
+
 class Payload:
     """Everything between sensors and outbox."""
 
@@ -66,6 +77,7 @@ class Payload:
         outbox: Outbox,
         recorder: Recorder,
         archive: FrameArchive,
+        companions: Companions,
         room_bytes: Callable[[Instant], int],
     ) -> None:
         self._instruments: Mapping[str, Instrument] = {i.sensor.name: i for i in instruments}
@@ -76,11 +88,14 @@ class Payload:
         self._outbox = outbox
         self._recorder = recorder
         self._archive = archive
+        self._companions = companions
         self._room_bytes = room_bytes
         self._events: list[Happening] = []
         self._frames: deque[Frame] = deque()
-        self._asked: dict[int, Frame] = {}
-        self._recording: deque[tuple[Recorded, Frame | None]] = deque()
+        self._asked: dict[int, _Taken] = {}
+        self._recording: deque[tuple[Recorded, _Taken]] = deque()
+        self._waits_until_ns: int | None = None
+        """Until when the first of the frames waits for its companion's."""
         self._next_product = 0
         self.steps_made = 0
 
@@ -88,6 +103,11 @@ class Payload:
     def instruments(self) -> Mapping[str, Instrument]:
         """The instruments by their sensor's name."""
         return self._instruments
+
+    @property
+    def sensors(self) -> tuple[Sensor, ...]:
+        """All sensors, those that go with others among them."""
+        return (*(i.sensor for i in self._instruments.values()), *self._companions.sensors)
 
     @property
     def has_room(self) -> bool:
@@ -112,7 +132,9 @@ class Payload:
                 frame = None
             if frame is None:
                 self._events.append(Event.FRAME_LOST(sensor=step.sensor, frame=step.frame_number))
-            self._make_products(recorded, frame, now)
+            beside = self._companions.name_beside(step.sensor)
+            companion = self._archive.get(beside, step.frame_number) if beside else None
+            self._make_products(recorded, frame, companion, now)
         return len(undone)
 
     def take_events(self) -> tuple[Happening, ...]:
@@ -126,10 +148,10 @@ class Payload:
         return ProductId(self._node, self._boot, number)
 
     def next_deadline_ns(self) -> int | None:
-        """Return when a sensor wants to be polled."""
-        if not self.has_room:
-            return None
-        due = [i.sensor.next_deadline_ns() for i in self._instruments.values()]
+        """Return when a sensor wants to be polled, or a frame has waited long enough."""
+        due = [sensor.next_deadline_ns() for sensor in self.sensors] if self.has_room else []
+        if self._frames and not self._asked:
+            due.append(self._waits_until_ns)
         return min((d for d in due if d is not None), default=None)
 
     def poll(self, now: Instant) -> None:
@@ -142,16 +164,21 @@ class Payload:
                     self._frames.append(delivery)
                 else:
                     self._events.append(delivery)
+        if self.has_room:
+            self._events += self._companions.poll(now)
         while self._frames and not self._asked:
+            self._waits_until_ns = self._companions.wait_ns(self._frames[0], now)
+            if self._waits_until_ns is not None:
+                break
             self._begin(self._frames.popleft(), now)
 
     def take(self, answer: Answer, now: Instant) -> None:
         """Conclude and decide about the frame that the worker was asked about."""
-        frame = self._asked.pop(answer.job, None)
-        if frame is None:
+        taken = self._asked.pop(answer.job, None)
+        if taken is None:
             return
-        outputs = () if answer.inference is None else answer.inference.outputs
-        self._step(frame, outputs, 0 if answer.no_answer is None else answer.no_answer, now)
+        outputs = () if answer.inference is None else (*answer.inference.outputs, *taken.aside)
+        self._step(taken, outputs, 0 if answer.no_answer is None else answer.no_answer, now)
 
     def recorded(self, now: Instant) -> None:
         """Make the products of the steps whose journal entries are durable by now.
@@ -161,7 +188,8 @@ class Payload:
         """
         self._recorder.take_durable()
         while self._recording and self._recorder.is_durable(self._recording[0][0]):
-            self._make_products(*self._recording.popleft(), now)
+            recorded, taken = self._recording.popleft()
+            self._make_products(recorded, taken.frame, taken.companion, now)
 
     def send_frame(self, sensor: str, number: int, now: Instant) -> str:
         """Send a whole frame because the ground asked; return what is wrong, or nothing."""
@@ -173,32 +201,59 @@ class Payload:
         return ""
 
     def _begin(self, frame: Frame, now: Instant) -> None:
+        taken = self._with_companion(frame)
+        self._keep(frame)
+        if taken.companion is not None:
+            self._keep(taken.companion)
+        instrument = self._instruments[frame.sensor]
+        if not instrument.model:
+            # A task that can do without has a policy all the same.
+            reason = NoAnswer.MODEL_REFUSED if instrument.policy is None else 0
+            self._step(taken, (), reason, now)
+            return
+        tensor = prepare(instrument.task, frame)
+        if tensor is None:
+            self._step(taken, (), NoAnswer.BAD_FRAME, now)
+            return
+        job = self._asker.submit(InferJob(instrument.model, tensor), now)
+        if job is None:
+            self._step(taken, (), NoAnswer.LATE, now)
+        else:
+            self._asked[job] = taken
+
+    def _with_companion(self, frame: Frame) -> _Taken:
+        """Return a frame with its companion's, and the events of one that is missing or unfit."""
+        beside = self._companions.name_beside(frame.sensor)
+        companion = self._companions.take(frame)
+        if companion is None:
+            if beside:
+                self._events.append(
+                    Event.COMPANION_MISSING(
+                        sensor=frame.sensor, frame=frame.number, companion=beside
+                    )
+                )
+            return _Taken(frame, None, ())
+        word = accompany(self._instruments[frame.sensor].task, frame, companion)
+        if word is None:
+            self._events.append(
+                Event.COMPANION_UNUSABLE(sensor=frame.sensor, frame=frame.number, companion=beside)
+            )
+            return _Taken(frame, companion, ())
+        return _Taken(frame, companion, (word,))
+
+    def _keep(self, frame: Frame) -> None:
         try:
             evicted = self._archive.put(frame)
             if evicted:
                 self._events.append(Event.ARCHIVE_EVICTED(frames=evicted))
         except OSError as error:
             self._events.append(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"))
-        instrument = self._instruments[frame.sensor]
-        if not instrument.model:
-            # A task that can do without has a policy all the same.
-            reason = NoAnswer.MODEL_REFUSED if instrument.policy is None else 0
-            self._step(frame, (), reason, now)
-            return
-        tensor = prepare(instrument.task, frame)
-        if tensor is None:
-            self._step(frame, (), NoAnswer.BAD_FRAME, now)
-            return
-        job = self._asker.submit(InferJob(instrument.model, tensor), now)
-        if job is None:
-            self._step(frame, (), NoAnswer.LATE, now)
-        else:
-            self._asked[job] = frame
 
     def _step(
-        self, frame: Frame, outputs: tuple[Tensor, ...], no_answer: int, now: Instant
+        self, taken: _Taken, outputs: tuple[Tensor, ...], no_answer: int, now: Instant
     ) -> None:
         """Conclude, decide, and write both into the journal."""
+        frame = taken.frame
         instrument = self._instruments[frame.sensor]
         findings = conclude(frame, outputs, no_answer, instrument.policy)
         for finding in findings:
@@ -241,15 +296,17 @@ class Payload:
         )
         recorded = Recorded(enter(past.digest, step, decision), outputs)
         self._recorder.append(recorded, memory)
-        self._recording.append((recorded, frame))
+        self._recording.append((recorded, taken))
         self.steps_made += 1
 
-    def _make_products(self, recorded: Recorded, frame: Frame | None, now: Instant) -> None:
+    def _make_products(
+        self, recorded: Recorded, frame: Frame | None, companion: Frame | None, now: Instant
+    ) -> None:
         step = recorded.entry.step
         instrument = self._instruments.get(step.sensor)
         # A sensor that an earlier configuration had: its decision still goes home.
         policy = None if instrument is None else instrument.policy
-        for plan in plan_products(recorded.entry, frame, recorded.outputs, policy):
+        for plan in plan_products(recorded.entry, frame, recorded.outputs, policy, companion):
             about = About(
                 ProductId(self._node, step.boot, step.first_product + plan.slot),
                 step.sensor,

@@ -70,6 +70,15 @@ def _draw_frame(about: Subject) -> Figure | None:
     )
 
 
+def _draw_range(about: Subject) -> Figure | None:
+    """Far is bright; what gave no echo is drawn as not there."""
+    array = about.array
+    if array.samples.ndim != 2:
+        return None
+    heard = array.present & (array.samples > 0)
+    return draw_frame(View(array.samples, heard), about.words("Range image"))
+
+
 def _draw_region(about: Subject) -> Figure | None:
     array = about.array
     if array.samples.ndim != 2 or not array.present.any():
@@ -97,9 +106,18 @@ def _draw_hazards(about: Subject) -> Figure | None:
     shape = about.entry.step.frame.shape if about.entry else array.samples.shape
     if len(shape) != 2:
         return None
-    hazard, shadow = array.samples == Ground.HAZARD, array.samples == Ground.SHADOW
+    top, left, side = square(shape)
+    hazards = HazardMap(
+        hazard=array.samples == Ground.HAZARD,
+        shadow=array.samples == Ground.SHADOW,
+        forbidden=array.samples == Ground.FORBIDDEN,
+        present=array.present,
+        top=top,
+        left=left,
+        side=side,
+    )
     return draw_hazards(
-        HazardMap(hazard, shadow, array.present, *square(shape)),
+        hazards,
         about.words("Hazard map"),
         frame=about.view(frame) if frame and frame.samples.ndim == 2 else None,
         shape=(shape[0], shape[1]),
@@ -156,6 +174,7 @@ def _draw_xray(about: Subject) -> Figure | None:
 _DRAWS: dict[ProductKind, Callable[[Subject], Figure | None]] = {
     ProductKind.FRAME: _draw_frame,
     ProductKind.THUMBNAIL: _draw_frame,
+    ProductKind.RANGE: _draw_range,
     ProductKind.REGION: _draw_region,
     ProductKind.HAZARD_MAP: _draw_hazards,
     ProductKind.CLASS_MAP: _draw_classes,

@@ -84,6 +84,7 @@ def finding_words(finding: Finding) -> str:
         Kind.HAZARD_AREA: f"hazard on {f.score / 10:.1f} % of the frame",
         Kind.NO_SAFE_SITE: "no safe site",
         Kind.SHADOW_AREA: f"deep shadow on {f.score / 10:.1f} % of the frame",
+        Kind.FORBIDDEN_AREA: f"range image forbids {f.score / 10:.1f} % of the frame",
         Kind.PHASE: f"{phase_name(f.label)} in {f.extent} pixels"
         f" (median confidence {f.score / 10:.1f} %)",
         Kind.ANOMALY: f"anomaly {f.extent + 1} at line {f.row}, sample {f.column}"

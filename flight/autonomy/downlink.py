@@ -49,12 +49,14 @@ class Slot(IntEnum):
     REGION = 12
     SPECTRA = 13
     FRAME = 14
+    RANGE = 15
 
 
 _FRAME_CODECS = {
     SensorKind.CAMERA: CodecId.IMAGE,
     SensorKind.CUBE: CodecId.CUBE,
     SensorKind.XRAY: CodecId.SPECTRA,
+    SensorKind.RANGE: CodecId.IMAGE,
 }
 
 
@@ -79,11 +81,16 @@ class Plan:
 
 
 def plan_products(
-    entry: JournalEntry, frame: Frame | None, outputs: tuple[Tensor, ...], policy: Policy | None
+    entry: JournalEntry,
+    frame: Frame | None,
+    outputs: tuple[Tensor, ...],
+    policy: Policy | None,
+    companion: Frame | None = None,
 ) -> tuple[Plan, ...]:
     """Return the products of one step, most valuable first.
 
-    Without ``frame`` (its pixels did not outlive a restart) what needs pixels is left out.
+    ``companion`` is the frame of the sensor beside the frame's. Without ``frame`` (its pixels did
+    not outlive a restart) what needs pixels is left out; so it is with the companion's.
     """
     plans = [Plan(Slot.DECISION, ProductKind.DECISION, CODEC_BYTES, entry.encode())]
     if frame is not None and frame.kind is SensorKind.CAMERA:
@@ -105,6 +112,9 @@ def plan_products(
     ]
     if frame is not None:
         plans += _pixels(frame, entry.decision)
+    # Where the link has no room for a lossless frame, a second one stays aboard.
+    if companion is not None and entry.decision.keep_frame and not entry.decision.maximum_error:
+        plans.append(whole_frame(companion))
     return tuple(plans)
 
 
@@ -112,9 +122,10 @@ def whole_frame(frame: Frame, *, maximum_error: int = 0) -> Plan:
     """Return the plan that sends a frame, bit for bit unless an error is allowed."""
     samples = frame.samples
     line_bytes = samples.nbytes // samples.shape[1] if frame.kind is SensorKind.CUBE else 1
+    ranges = frame.kind is SensorKind.RANGE
     return Plan(
-        Slot.FRAME,
-        ProductKind.FRAME,
+        Slot.RANGE if ranges else Slot.FRAME,
+        ProductKind.RANGE if ranges else ProductKind.FRAME,
         _FRAME_CODECS[frame.kind],
         samples,
         part_lines=max(1, min(32, PART_RAW_BYTES // line_bytes)),

@@ -11,10 +11,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.contrast import square
 from flight.autonomy.grid import Integers, Mask, window_sums
 from flight.autonomy.terrain import CELLS
+from flight.product.values import Frame, SensorKind, Tensor
 
-Ranges: TypeAlias = NDArray[np.int32]
+Ranges: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
 
 FILL_REACH = 2
 """A pixel without an echo takes the mean of its neighbours this far away."""
@@ -30,9 +32,44 @@ class RangePolicy:
     footprint_mm: int = 4_000
     """Side of the square in which slope and mean level are taken."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if min(self.slope_permille, self.relief_mm, self.footprint_mm) < 1:
+            raise ValueError("slope_permille, relief_mm and footprint_mm must be 1 or more")
+
+
+MOST_SIDE = 1024
+"""A larger range image would hold up the control process: it is not used."""
+
+POLICY = RangePolicy()
+"""What every board is given: geometry and a lander's legs, nothing that is learned."""
+
+
+def guard(ranges: Frame, picture: Frame) -> Tensor | None:
+    """Return (1, 64, 64, 1) int8, 1 where no lander may stand, for a picture's central square.
+
+    It is kept beside the model's outputs: the journal vouches for it, and replay concludes from
+    it. None: the frame is no range image, or does not cover the same ground as the picture.
+    """
+    samples = ranges.samples
+    fits = ranges.kind is SensorKind.RANGE and samples.ndim == 2
+    if not fits or not CELLS <= min(samples.shape) <= MOST_SIDE:
+        return None
+    if len(ranges.axis) != 1 or min(*ranges.axis, ranges.unit_counts) < 1:
+        return None
+    top, left, side = square(samples.shape)
+    width_um = side * ranges.axis[0]
+    shown_um = min(picture.samples.shape) * picture.axis[0] if picture.axis else width_um
+    # Half a cell at either edge is what a footprint's margin stands.
+    if abs(width_um - shown_um) * CELLS > shown_um:
+        return None
+    crop = samples[top : top + side, left : left + side].astype(np.int64)
+    forbidden = forbid(crop * 1000 // ranges.unit_counts, ranges.axis[0], POLICY)
+    return forbidden.astype(np.int8)[None, :, :, None]
+
 
 def forbid(range_mm: Ranges, pixel_um: int, policy: RangePolicy) -> Mask:
-    """Return (64, 64): True where no lander may stand, from (64 n, 64 n) ranges, 0 for no echo."""
+    """Return (64, 64): True where no lander may stand, from a square of ranges, 0 for no echo."""
     heard = range_mm > 0
     ranges = range_mm.astype(np.int64)
     echoes = window_sums(heard.astype(np.int64), FILL_REACH)
@@ -55,9 +92,12 @@ def _steep(depth: Integers, pixel_um: int, reach: int, policy: RangePolicy) -> M
     lean_down = window_sums(depth * down, reach) - total * down
     lean_across = window_sums(depth * across, reach) - total * across
     side = 2 * reach + 1
-    spread = side * side * (side * side - 1) // 12
-    limit = policy.slope_permille * pixel_um * spread // 1_000_000
-    steep: Mask = lean_down**2 + lean_across**2 > limit**2
+    # Sums divided by this are permille; squares of the sums themselves could overflow.
+    spread = side * side * (side * side - 1) // 12 * pixel_um
+    down_permille, across_permille = (
+        np.abs(lean) * 1_000_000 // spread for lean in (lean_down, lean_across)
+    )
+    steep: Mask = down_permille**2 + across_permille**2 > policy.slope_permille**2
     return steep
 
 
@@ -71,6 +111,7 @@ def _uneven(depth: Integers, reach: int, policy: RangePolicy) -> Mask:
 
 def _cells(forbidden: Mask) -> Mask:
     """Return (64, 64): a cell is forbidden when any of its pixels is."""
-    rows, columns = (size // CELLS for size in forbidden.shape)
-    cells: Mask = forbidden.reshape(CELLS, rows, CELLS, columns).any(axis=(1, 3))
+    edges = np.arange(CELLS) * len(forbidden) // CELLS
+    down = np.logical_or.reduceat(forbidden, edges, axis=0)
+    cells: Mask = np.logical_or.reduceat(down, edges, axis=1)
     return cells

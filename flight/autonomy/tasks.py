@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import mineral, oxides, terrain, xrf
+from flight.autonomy import mineral, oxides, range_guard, terrain, xrf
 from flight.autonomy.decide import DecisionPolicy
 from flight.product.errors import WireError
 from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
@@ -52,6 +52,14 @@ _PREPARE: dict[str, Callable[[Frame], Tensor | None]] = {
 def prepare(task: str, frame: Frame) -> Tensor | None:
     """Return the model's input for a frame, or None where the frame is unusable."""
     return _PREPARE[task](frame)
+
+
+def accompany(task: str, frame: Frame, companion: Frame) -> Tensor | None:
+    """Return what a second sensor's frame says, to stand beside the model's outputs.
+
+    None: it does not fit the frame.
+    """
+    return range_guard.guard(companion, frame) if task == "terrain" else None
 
 
 def conclude(

@@ -37,6 +37,8 @@ class Ground(IntEnum):
     HAZARD = 1
     SHADOW = 2
     """In deep shadow: what lies there is not known, so nothing may land there either."""
+    FORBIDDEN = 3
+    """Clear for the model, and a range image forbids it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,11 @@ def prepare(frame: Frame) -> Tensor | None:
 
 
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
-    """Return (64, 64) Ground classes from the model's (1, 64, 64, 2) output."""
+    """Return (64, 64) Ground classes from a frame's outputs."""
     hazard, shadow = _planes(outputs)
-    classes = np.where(hazard > policy.hazard_threshold, Ground.HAZARD, Ground.CLEAR)
+    forbidden = _forbidden(outputs)
+    open_ground = Ground.CLEAR if forbidden is None else np.where(forbidden, Ground.FORBIDDEN, 0)
+    classes = np.where(hazard > policy.hazard_threshold, Ground.HAZARD, open_ground)
     return np.where(shadow > policy.shadow_threshold, Ground.SHADOW, classes).astype(np.uint8)
 
 
@@ -93,16 +97,16 @@ def conclude(
     policy: TerrainPolicy,
     *,
     axis: tuple[int, ...] = (),
-    forbidden: Mask | None = None,
 ) -> tuple[Finding, ...]:
-    """Return the site, or that there is none, and the shares of hazard and shadow.
+    """Return the site, or that there is none, and the shares of what stands in a lander's way.
 
     ``shape`` is the frame's (rows, columns) and ``axis`` its (ground sample distance in
-    micrometres,) where that is known. ``forbidden`` is (64, 64), True where another sensor
-    forbids to land.
+    micrometres,) where that is known. ``outputs`` are the model's (1, 64, 64, 2) and, where there
+    was a range image, what ``range_guard.guard`` said of it.
     """
     classes = classify(outputs, policy)
     hazard, _ = _planes(outputs)
+    forbidden = _forbidden(outputs)
     closed = close(outputs, policy, forbidden)
     site = choose_site(
         closed,
@@ -115,6 +119,7 @@ def conclude(
         _site_finding(shape, site, hazard, closed),
         Finding(Kind.HAZARD_AREA, score=_permille(classes == Ground.HAZARD)),
         Finding(Kind.SHADOW_AREA, score=_permille(classes == Ground.SHADOW)),
+        *(() if forbidden is None else (_forbidden_area(forbidden),)),
     )
 
 
@@ -168,6 +173,15 @@ def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers]:
     """Return the raw hazard and shadow outputs, each (64, 64)."""
     output = outputs[0].reshape(CELLS, CELLS, 2).astype(np.int64)
     return output[:, :, 0], output[:, :, 1]
+
+
+def _forbidden(outputs: tuple[Tensor, ...]) -> Mask | None:
+    """Return (64, 64), True where a range image forbids; None where there was none."""
+    return outputs[1].reshape(CELLS, CELLS) != 0 if len(outputs) > 1 else None
+
+
+def _forbidden_area(forbidden: Mask) -> Finding:
+    return Finding(Kind.FORBIDDEN_AREA, score=_permille(forbidden))
 
 
 def _within(reach: int) -> Mask:

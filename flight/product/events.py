@@ -45,6 +45,12 @@ class Event(Enum):
     FRAME_LOST = (13, Severity.WARNING, "{sensor} frame {frame}: pixels lost at a restart")
     SENSOR_FAILED = (14, Severity.WARNING, "{sensor}: {what}")
     SENSOR_DONE = (15, Severity.ACTIVITY, "{sensor}: no more frames after {frames}")
+    COMPANION_MISSING = (16, Severity.WARNING, "{sensor} frame {frame} goes without {companion}")
+    COMPANION_UNUSABLE = (
+        17,
+        Severity.WARNING,
+        "{sensor} frame {frame}: {companion} does not fit it and is left out",
+    )
     MODEL_LOADED = (20, Severity.ACTIVITY, "{model}: digest and known answers agree")
     MODEL_REFUSED = (21, Severity.WARNING, "{model} refused: {what}")
     WORKER_REPLACED = (22, Severity.WARNING, "{lane} worker replaced: {what}")

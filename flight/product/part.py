@@ -42,6 +42,8 @@ class ProductKind(IntEnum):
     SPECTRA = 34
     XRAY_SPECTRUM = 35
     FRAME = 48
+    RANGE = 49
+    """The whole range image that a frame was decided with."""
 
     @property
     def priority(self) -> int:

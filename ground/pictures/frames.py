@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ground.pictures.style import (
     ABSENT,
     ABSENT_LINE,
+    FORBIDDEN,
     HAZARD,
     INK,
     PAPER,
@@ -70,6 +71,7 @@ def draw_hazards(
     handles = [
         Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %"),
         Patch(facecolor=SHADOW, alpha=0.8, label=f"deep shadow  {share[1]:.1f} %"),
+        *([Patch(facecolor=FORBIDDEN, label=f"range  {share[2]:.1f} %")] if share[2] else []),
         *handles,
     ]
     if not hazards.present.all():
@@ -140,15 +142,15 @@ def _overlay(hazards: HazardMap, *, solid: bool) -> Colours:
         overlay[:] = (0.93, 0.94, 0.955, 1.0)
     overlay[hazards.shadow] = (0.15, 0.55, 0.95, strength)
     overlay[hazards.hazard] = (0.835, 0.369, 0.0, strength)
+    overlay[hazards.forbidden] = (0.8, 0.475, 0.655, strength)
     overlay[~hazards.present] = 0
     return overlay
 
 
-def _shares(hazards: HazardMap) -> tuple[float, float]:
+def _shares(hazards: HazardMap) -> tuple[float, ...]:
     known = max(int(hazards.present.sum()), 1)
-    hazard = int((hazards.hazard & hazards.present).sum())
-    shadow = int((hazards.shadow & hazards.present).sum())
-    return 100 * hazard / known, 100 * shadow / known
+    masks = (hazards.hazard, hazards.shadow, hazards.forbidden)
+    return tuple(100 * int((mask & hazards.present).sum()) / known for mask in masks)
 
 
 def _draw_site(axes: Axes, site: Site, metres_per_pixel: float | None) -> Line2D:

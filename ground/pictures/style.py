@@ -23,6 +23,7 @@ RULE = "#d5dae1"
 
 HAZARD = "#d55e00"
 SHADOW = "#0072b2"
+FORBIDDEN = "#cc79a7"
 SITE = "#00e0a4"
 ABSENT = "#e4e7ec"
 ABSENT_LINE = "#aab2bd"

@@ -46,10 +46,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HazardMap:
-    """Hazard and shadow on a grid that covers the frame's central square."""
+    """What a lander must not touch, on a grid that covers the frame's central square."""
 
     hazard: Mask
     shadow: Mask
+    forbidden: Mask
+    """By the range image, where the model sees no hazard."""
     present: Mask
     top: int
     """The square in the frame's pixels."""

@@ -115,6 +115,7 @@ def _hazards(array: Decoded, shape: tuple[int, int]) -> Html:
     colours = np.zeros((*array.samples.shape, 4), np.uint8)
     colours[array.samples == Ground.SHADOW] = (38, 140, 242, 120)
     colours[array.samples == Ground.HAZARD] = (213, 94, 0, 125)
+    colours[array.samples == Ground.FORBIDDEN] = (204, 121, 167, 125)
     colours[~array.present] = (128, 128, 128, 150)
     return colour_image(colours, (left - 0.5, left + side - 0.5, top + side - 0.5, top - 0.5))
 

@@ -15,6 +15,7 @@ from hil_tests.waiting import One, wait_until
 from tools.sim import cubes
 from tools.sim.__main__ import KINDS, axis_of, frame
 from tools.sim.fluorescence import GAIN_MEV, OFFSET_MEV, make_spectrum
+from tools.sim.terrain import make_scene
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,6 +45,14 @@ def test_a_simulated_detector_is_a_sensor_that_a_restart_resumes() -> None:
     assert [f.number for f in found] == [2, 3]
     assert all(np.array_equal(f.samples, frame("xray", 5, f.number)) for f in found)
     assert (found[0].axis, found[0].live_ms) == ((OFFSET_MEV, GAIN_MEV), 60_000)
+
+
+def test_a_simulated_range_image_shows_the_ground_of_its_camera_frame() -> None:
+    scene = make_scene(np.random.default_rng((3, 1)))
+    assert np.array_equal(frame("camera", 3, 1), scene.frame)
+    ranges = frame("range", 3, 1)
+    assert ranges.dtype == np.uint16
+    assert np.array_equal(ranges, scene.range_mm // 2)
 
 
 def test_a_simulated_cube_has_a_wavelength_for_each_band() -> None:

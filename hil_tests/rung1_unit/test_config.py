@@ -93,3 +93,26 @@ def test_a_command_number_is_remembered_through_a_restart(tmp_path: Path):
     again = DoneCommands(tmp_path)
     assert DoneCommands.LIMIT + 2 in again
     assert 0 not in again
+
+
+LIDAR = """
+[[sensors]]
+name = "lidar"
+kind = "range"
+folder = "ranges"
+beside = "navcam"
+"""
+
+
+def test_a_range_sensor_goes_with_one_camera(tmp_path: Path):
+    sensors = read(tmp_path, BOARD + LIDAR).config.sensors
+    assert [sensor.beside for sensor in sensors] == ["", "navcam"]
+    second = LIDAR.replace('"lidar"', '"other"')
+    for text, words in (
+        (BOARD + LIDAR.replace("navcam", "radar"), "no camera"),
+        (BOARD + LIDAR + second, "beside the same camera"),
+        (BOARD + LIDAR.replace("beside", "# beside"), "needs beside"),
+        (BOARD + 'beside = "navcam"\n', "needs beside"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            read(tmp_path, text)

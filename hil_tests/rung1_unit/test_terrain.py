@@ -15,7 +15,7 @@ from flight.autonomy.terrain import (
     prepare,
 )
 from flight.instant import Instant
-from flight.product.values import Frame, Kind, SensorKind
+from flight.product.values import Finding, Frame, Kind, SensorKind
 
 POLICY = TerrainPolicy(site_threshold=127)
 
@@ -152,13 +152,24 @@ def test_the_divert_limit_forbids_what_lies_too_far() -> None:
 
 
 def test_the_model_and_the_range_image_can_each_forbid() -> None:
-    forbidden = np.zeros((CELLS, CELLS), bool)
-    forbidden[:, 32:] = True
-    findings = conclude((256, 256), answer(clear_map()), POLICY, forbidden=forbidden)
+    forbidden = np.zeros((1, CELLS, CELLS, 1), np.int8)
+    forbidden[:, :, 32:] = 1
+    findings = conclude((256, 256), (*answer(clear_map()), forbidden), POLICY)
     assert findings[0].column < 128
-    hazardous = answer(np.full((CELLS, CELLS), 100))
-    nothing = np.zeros((CELLS, CELLS), bool)
-    assert conclude((256, 256), hazardous, POLICY, forbidden=nothing)[0].kind == Kind.NO_SAFE_SITE
+    assert findings[-1] == Finding(Kind.FORBIDDEN_AREA, score=500)
+    hazardous = (*answer(np.full((CELLS, CELLS), 100)), np.zeros_like(forbidden))
+    assert conclude((256, 256), hazardous, POLICY)[0].kind == Kind.NO_SAFE_SITE
+
+
+def test_the_map_shows_what_only_the_range_image_forbids() -> None:
+    hazard = clear_map()
+    hazard[:, :16] = 100
+    forbidden = np.zeros((1, CELLS, CELLS, 1), np.int8)
+    forbidden[:, :, :32] = 1
+    classes = classify((*answer(hazard), forbidden), POLICY)
+    assert (classes[:, :16] == Ground.HAZARD).all()
+    assert (classes[:, 16:32] == Ground.FORBIDDEN).all()
+    assert (classes[:, 32:] != Ground.FORBIDDEN).all()
 
 
 def test_a_policy_that_cannot_be_meant_is_refused() -> None:

@@ -1,8 +1,13 @@
 """What a range image forbids."""
 
-import numpy as np
+from dataclasses import replace
 
-from flight.autonomy.range_guard import RangePolicy, forbid
+import numpy as np
+import pytest
+
+from flight.autonomy.range_guard import RangePolicy, forbid, guard
+from flight.instant import Instant
+from flight.product.values import Frame, SensorKind
 from tools.sim.terrain import Lidar, make_scene, range_image
 from tools.sim.terrain_truth import Limits
 
@@ -71,3 +76,59 @@ def test_hardly_a_true_hazard_escapes_the_guard() -> None:
     assert hazards > 1000
     assert escaped * 1000 <= hazards
     assert Limits().slope_deg == 10
+
+
+SCENE = make_scene(np.random.default_rng(3))
+PICTURE = Frame("nav", SensorKind.CAMERA, 4, Instant(9, 0), SCENE.frame, axis=(PIXEL_UM,))
+IMAGE = Frame(
+    "lidar",
+    SensorKind.RANGE,
+    7,
+    Instant(9, 0),
+    (SCENE.range_mm // 2).astype(np.uint16),
+    axis=(PIXEL_UM,),
+    unit_counts=500,
+)
+
+
+def test_a_range_frame_says_what_its_counts_in_millimetres_forbid() -> None:
+    word = guard(IMAGE, PICTURE)
+    assert word is not None
+    assert (word.shape, word.dtype) == ((1, 64, 64, 1), np.int8)
+    assert np.array_equal(word[0, :, :, 0] == 1, forbid(SCENE.range_mm // 2 * 2, PIXEL_UM, POLICY))
+
+
+def test_a_coarser_range_frame_of_the_same_ground_serves_too() -> None:
+    coarse = replace(IMAGE, samples=IMAGE.samples[::2, ::2].copy(), axis=(2 * PIXEL_UM,))
+    word = guard(coarse, PICTURE)
+    assert word is not None
+    hazard = inner(SCENE.truth.slope_deg > 11)
+    assert inner(word[0, :, :, 0] == 1)[hazard].mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        replace(IMAGE, kind=SensorKind.CAMERA),
+        replace(IMAGE, axis=()),
+        replace(IMAGE, axis=(PIXEL_UM * 11 // 10,)),
+        replace(IMAGE, unit_counts=0),
+        replace(IMAGE, samples=IMAGE.samples[:63]),
+        replace(IMAGE, samples=np.ones((1030, 1030), np.uint16)),
+    ],
+)
+def test_a_range_frame_that_does_not_fit_the_picture_says_nothing(unfit: Frame) -> None:
+    assert guard(unfit, PICTURE) is None
+
+
+def test_a_picture_of_unknown_scale_takes_the_ranges_word() -> None:
+    assert guard(IMAGE, replace(PICTURE, axis=())) is not None
+
+
+def test_the_steepest_step_a_count_can_show_overflows_nothing() -> None:
+    cliff = np.full((1000, 1000), 1, np.uint16)
+    cliff[:, 500:] = 65_535
+    far = replace(IMAGE, samples=cliff, axis=(10_000,), unit_counts=1)
+    word = guard(far, replace(PICTURE, axis=()))
+    assert word is not None
+    assert (word[0, :, 30:34, 0] == 1).all()

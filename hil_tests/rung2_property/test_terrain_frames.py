@@ -59,9 +59,11 @@ def test_any_output_gives_a_site_inside_the_frame_or_none(
 ) -> None:
     rng = np.random.default_rng(seed)
     level = rng.integers(-128, 128)
-    outputs = (np.clip(rng.normal(level, 30, (1, CELLS, CELLS, 2)), -128, 127).astype(np.int8),)
-    forbidden = rng.random((CELLS, CELLS)) < 0.01 if guarded else None
-    site, hazard, shadow = conclude(shape, outputs, policy, axis=axis, forbidden=forbidden)
+    raw = np.clip(rng.normal(level, 30, (1, CELLS, CELLS, 2)), -128, 127).astype(np.int8)
+    forbidden = (rng.random((1, CELLS, CELLS, 1)) < 0.01).astype(np.int8)
+    outputs = (raw, forbidden) if guarded else (raw,)
+    site, hazard, shadow, *others = conclude(shape, outputs, policy, axis=axis)
+    assert len(others) == guarded
     assert site.kind in (Kind.SAFE_SITE, Kind.NO_SAFE_SITE)
     if site.kind == Kind.SAFE_SITE:
         assert 0 <= site.row < shape[0]

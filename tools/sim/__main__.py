@@ -7,7 +7,9 @@
 
 Frame n of a seed is always the same frame, so a run that was interrupted goes on as it would
 have. A camera frame is a lander's view of cratered ground, a cube has minerals and one stranger,
-an X-ray spectrum is soil with now and then a steel tool in the beam.
+an X-ray spectrum is soil with now and then a steel tool in the beam. A range image shows the ground
+of the camera frame of its seed and number, for a range sensor ``beside`` the camera, with
+``unit_counts = 500``.
 """
 
 import argparse
@@ -28,6 +30,13 @@ def camera(rng: np.random.Generator) -> np.ndarray:
     return make_scene(rng).frame
 
 
+def range_(rng: np.random.Generator) -> np.ndarray:
+    """Return (256, 256) uint16, 500 counts a metre: the range image of the camera's frame."""
+    from tools.sim.terrain import make_scene
+
+    return (make_scene(rng).range_mm // 2).astype(np.uint16)
+
+
 def cube(rng: np.random.Generator) -> np.ndarray:
     """Return (83, 48, 48) float32 reflectance."""
     from tools.sim.cubes import make_cube
@@ -46,6 +55,7 @@ KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "camera": camera,
     "cube": cube,
     "xray": xray,
+    "range": range_,
 }
 
 
@@ -55,6 +65,7 @@ def axis_of(kind: str) -> tuple[int, ...]:
 
     axes = {
         "camera": (250_000,),
+        "range": (250_000,),
         "cube": cubes.AXIS_PM,
         "xray": (fluorescence.OFFSET_MEV, fluorescence.GAIN_MEV),
     }

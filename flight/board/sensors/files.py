@@ -15,6 +15,7 @@ SUFFIXES = {
     SensorKind.CAMERA: (".pgm", ".png", ".npy"),
     SensorKind.CUBE: (".hdr", ".npy"),
     SensorKind.XRAY: (".msa", ".npy"),
+    SensorKind.RANGE: (".pgm", ".png", ".npy"),
 }
 
 

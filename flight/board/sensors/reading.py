@@ -24,11 +24,12 @@ Number: TypeAlias = (
 )
 """What readers may find in a file; anything else is refused."""
 
-DIMENSIONS = {SensorKind.CAMERA: 2, SensorKind.CUBE: 3, SensorKind.XRAY: 1}
+DIMENSIONS = {SensorKind.CAMERA: 2, SensorKind.CUBE: 3, SensorKind.XRAY: 1, SensorKind.RANGE: 2}
 _WORDS = {
     SensorKind.CAMERA: "(rows, columns) uint8 or uint16",
     SensorKind.CUBE: "(bands, lines, samples) whole numbers up to 65535, or float reflectance",
     SensorKind.XRAY: "(channels,) whole counts",
+    SensorKind.RANGE: "(rows, columns) uint8 or uint16, 0 for no echo",
 }
 
 
@@ -67,8 +68,8 @@ def reading_of(
         raise FrameError(
             name, f"array of shape {values.shape}", f"a {kind.name.lower()} frame is {_WORDS[kind]}"
         )
-    if kind is SensorKind.CAMERA:
-        return Reading(_camera(name, values))
+    if kind in (SensorKind.CAMERA, SensorKind.RANGE):
+        return Reading(_image(name, kind, values))
     if values.dtype.kind == "f" and kind is SensorKind.CUBE:
         # In float64 always: numpy 1 and 2 differ on float32 times a scalar, so in its last bit.
         samples, bad = _quantised(values.astype(np.float64) * float_unit_counts, 0xFFFF)
@@ -82,12 +83,12 @@ def reading_of(
     return Reading(samples.astype(np.uint32), bad_samples=bad)
 
 
-def _camera(name: str, values: NDArray[Number]) -> Samples:
+def _image(name: str, kind: SensorKind, values: NDArray[Number]) -> Samples:
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:  # of either byte order
         wide = values.dtype.itemsize == 2
         return values.astype(np.uint16) if wide else values.astype(np.uint8)
     raise FrameError(
-        name, f"{values.dtype} samples", f"a camera frame is {_WORDS[SensorKind.CAMERA]}"
+        name, f"{values.dtype} samples", f"a {kind.name.lower()} frame is {_WORDS[kind]}"
     )
 
 

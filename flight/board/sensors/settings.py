@@ -14,7 +14,7 @@ class SensorSettings:
     name: str
     """Names the sensor in every product and event."""
     kind: SensorKind
-    """What its frames are: "camera", "cube" or "xray"."""
+    """What its frames are: "camera", "cube", "xray" or "range"."""
     folder: Path | None = None
     """Read this folder's frame files (.pgm .png .npy .hdr .msa) in the order of their names."""
     command: tuple[str, ...] = ()
@@ -30,9 +30,11 @@ class SensorSettings:
     a frame of another size is refused. Empty: any."""
     axis: tuple[int, ...] = ()
     """For frames that bring none: cube, band centres in picometres; xray, channel energy offset
-    and gain in millielectronvolts; camera, ground sample distance in micrometres or nothing."""
+    and gain in millielectronvolts; camera, ground sample distance in micrometres or nothing;
+    range, ground sample distance in micrometres."""
     unit_counts: int = 0
-    """Cubes of whole numbers that do not say it: counts that stand for reflectance 1.0."""
+    """Cubes of whole numbers that do not say it: counts that stand for reflectance 1.0. Range
+    images: counts a metre."""
     float_unit_counts: int = 20_000
     """Cubes of floating-point reflectance become whole numbers of this many counts for 1.0. With
     the default a 12-bit detector that saturates at reflectance 0.2 or above loses no step, and
@@ -43,6 +45,12 @@ class SensorSettings:
     """X-ray files of two detectors: "A" or "B"; empty: their sum."""
     max_frame_bytes: int = 64 << 20
     """A frame of more bytes is refused before it is read."""
+    beside: str = ""
+    """Range images: the camera whose frames they go with. Each of its frames takes the range image
+    that was taken nearest to it, waits for one, and goes without after ``pair_s``."""
+    pair_s: float = 0.2
+    """Range images: farthest apart in time that two frames belong together; below half of the
+    camera's interval, or a neighbour's may be taken."""
     timeout_s: float = 60.0
     """Command: kill and restart it when it wrote nothing for this long."""
 
@@ -54,6 +62,11 @@ class SensorSettings:
             raise ValueError(f"sensor {self.name}: give either folder or command")
         if not self.interval_s >= 0 or not self.timeout_s > 0:
             raise ValueError(f"sensor {self.name}: interval_s must be 0 or more, timeout_s above 0")
+        if (self.kind is SensorKind.RANGE) != bool(self.beside) or not self.pair_s >= 0:
+            raise ValueError(
+                f"sensor {self.name}: a range sensor, and no other, needs beside, the name of a "
+                "camera; pair_s must be 0 or more"
+            )
         if self.shape and len(self.shape) != DIMENSIONS[self.kind]:
             raise ValueError(
                 f"sensor {self.name}: shape needs {DIMENSIONS[self.kind]} numbers for this kind"
