@@ -189,28 +189,39 @@ def _share_out(weights: Integers) -> Integers:
 def shape_of(weights: Integers, counts: Samples) -> Tensor:
     """Return (pixels, 1, 80, 2) int8: each pixel's ratio to its mean, and its local contrast."""
     grid = _multiply(weights, counts)
-    bands = len(grid)
-    mean = grid.sum(axis=0) // bands
+    bands, pixels = grid.shape
+    summed = np.zeros((bands + 1, pixels))
+    for band in range(bands):
+        np.add(summed[band], grid[band], out=summed[band + 1])
+    mean = np.floor(summed[bands] / bands)
     dead = mean < DEAD_COUNTS * WEIGHT_SUM
-    safe_mean = np.where(dead, 1, mean)
-    ratio = grid * RATIO_SCALE // safe_mean - RATIO_SCALE
-    summed = np.concatenate([np.zeros_like(grid[:1]), grid.cumsum(axis=0)])
     low = np.maximum(np.arange(bands) - CONTRAST_REACH, 0)
     high = np.minimum(np.arange(bands) + CONTRAST_REACH + 1, bands)
-    smooth = (summed[high] - summed[low]) // (high - low)[:, None]
-    contrast = grid * CONTRAST_SCALE // np.maximum(smooth, 1) - CONTRAST_SCALE
-    both = np.clip(np.stack([ratio, contrast], axis=-1), -128, 127)
-    both[:, dead] = 0
-    return np.ascontiguousarray(both.transpose(1, 0, 2)[:, None].astype(np.int8))
+    smooth = summed[high] - summed[low]
+    smooth /= (high - low)[:, None]
+    both = np.empty((pixels, 1, bands, 2), np.int8)
+    departure = np.empty_like(grid)
+    for channel, (scale, around) in enumerate(
+        ((RATIO_SCALE, np.where(dead, 1, mean)), (CONTRAST_SCALE, np.maximum(np.floor(smooth), 1)))
+    ):
+        # In place: memory that is asked for anew costs more than the arithmetic.
+        np.multiply(grid, scale, out=departure)
+        departure /= around
+        np.floor(departure, out=departure)
+        departure -= scale
+        both[:, 0, :, channel] = np.clip(departure, -128, 127, out=departure).T
+    both[dead] = 0
+    return both
 
 
-def _multiply(left: Integers, right: NDArray[np.generic]) -> Integers:
-    """Return the exact integer product of two matrices.
+def _multiply(left: Integers, right: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return the exact product of two matrices of integers, as whole float64.
 
     numpy has no fast integer product. All sums here stay below 2 to the 53rd, so float64
-    carries them without rounding, in any order of summation.
+    carries them without rounding, in any order of summation; and so do their floored quotients
+    (``flight.autonomy.grid.quotient``).
     """
-    product: Integers = (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
+    product: NDArray[np.float64] = left.astype(np.float64) @ right.astype(np.float64)
     return product
 
 
@@ -235,7 +246,7 @@ def anomaly_scores(features: Tensor, policy: MineralPolicy) -> Integers:
     width = len(policy.centres) // len(PHASES)
     whitening = np.asarray(policy.whitening, np.int64).reshape(width, width)
     centres = np.asarray(policy.centres, np.int64).reshape(len(PHASES), width)
-    round_features = _multiply(whitening.T, features.T)
+    round_features = _multiply(whitening.T, features.T).astype(np.int64)
     distances = [((round_features - centre[:, None]) ** 2).sum(axis=0) for centre in centres]
     nearest: Integers = np.min(distances, axis=0) >> SCORE_SHIFT
     return nearest

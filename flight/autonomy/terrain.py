@@ -79,16 +79,19 @@ def prepare(frame: Frame) -> Tensor | None:
     if frame.kind is not SensorKind.CAMERA or samples.ndim != 2:
         return None
     level = seen(samples, INPUT_PIXELS, reach=WINDOW_REACH)
-    return None if level is None else level.astype(np.int8)[None, :, :, None]
+    return None if level is None else level[None, :, :, None]
 
 
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
     """Return (64, 64) Ground classes from a frame's outputs."""
     hazard, shadow = _planes(outputs)
+    classes = np.zeros(hazard.shape, np.uint8)
     forbidden = _forbidden(outputs)
-    open_ground = Ground.CLEAR if forbidden is None else np.where(forbidden, Ground.FORBIDDEN, 0)
-    classes = np.where(hazard > policy.hazard_threshold, Ground.HAZARD, open_ground)
-    return np.where(shadow > policy.shadow_threshold, Ground.SHADOW, classes).astype(np.uint8)
+    if forbidden is not None:
+        classes[forbidden] = Ground.FORBIDDEN
+    classes[hazard > policy.hazard_threshold] = Ground.HAZARD
+    classes[shadow > policy.shadow_threshold] = Ground.SHADOW
+    return classes
 
 
 def conclude(
@@ -200,7 +203,7 @@ def _site_finding(
     row, column = site
     around = hazard[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
     # To the near side of the nearest closed cell: its centre's distance less half a cell.
-    clear = isqrt(4 * side * side * int(squared_distance(closed)[site])) - side
+    clear = isqrt(4 * side * side * _squared_distance_from(site, closed)) - side
     return Finding(
         Kind.SAFE_SITE,
         row=top + (2 * row + 1) * side // (2 * CELLS),
@@ -210,5 +213,14 @@ def _site_finding(
     )
 
 
+def _squared_distance_from(site: tuple[int, int], closed: Mask) -> int:
+    """Return one cell's squared distance to the nearest closed cell or to what lies outside."""
+    row, column = site
+    border = 1 + min(row, column, CELLS - 1 - row, CELLS - 1 - column)
+    rows, columns = np.nonzero(closed)
+    apart = (rows - row) ** 2 + (columns - column) ** 2
+    return min(border * border, int(apart.min(initial=2 * CELLS * CELLS)))
+
+
 def _permille(mask: Mask) -> int:
-    return int(mask.sum()) * 1000 // mask.size
+    return np.count_nonzero(mask) * 1000 // mask.size

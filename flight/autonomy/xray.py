@@ -23,6 +23,11 @@ MOST_CHANNELS = 16_384
 LEAST_COUNTS = 2_000
 """With fewer counts in the spectrum nothing is said."""
 
+SMOOTHED_MEV = 25_000
+"""Half the range over which a spectrum is smoothed before its background is cut."""
+CUT_MEV = 300_000
+"""The widest distance of the two channels under whose mean a third one is cut."""
+
 FRACTION = 256
 """The background is kept in this fraction of a count while it is cut."""
 
@@ -99,6 +104,7 @@ def is_spectrum(frame: Frame) -> bool:
 
 def net_counts(counts: Counts, offset_mev: int, gain_mev: int) -> dict[int, tuple[int, int]]:
     """Return (net counts, 1 sigma) of every line inside the spectrum, by atomic number."""
+    counts = counts[: _last_felt(offset_mev, gain_mev)]
     background = background_of(counts, gain_mev)
     found: dict[int, tuple[int, int]] = {}
     for line in LINES:
@@ -132,20 +138,32 @@ def background_of(counts: Counts, gain_mev: int) -> Counts:
     where it stands above that mean by more than its noise: always taking the lesser would sink
     below a flat noisy background and find every element in it.
     """
-    half = 25_000 // gain_mev
+    half = SMOOTHED_MEV // gain_mev
     width = 2 * half + 1
     summed = np.concatenate([[0], np.pad(counts, half, mode="edge").cumsum()])
-    level: Counts = (summed[width:] - summed[:-width]) * FRACTION // width
-    for reach in range(max(300_000 // gain_mev, 1), 0, -1):
-        mean = (level[: -2 * reach] + level[2 * reach :]) // 2
-        noise = _roots(mean * FRACTION // width)
+    # Whole numbers in float64, which holds them, their halves and their roots exactly up to
+    # 2**52 and is many times faster.
+    level = ((summed[width:] - summed[:-width]) * FRACTION // width).astype(np.float64)
+    for reach in range(_reach(gain_mev), 0, -1):
+        mean = np.floor((level[: -2 * reach] + level[2 * reach :]) / 2)
+        noise = np.floor(np.sqrt(np.floor(mean * FRACTION / width)))
         inner = level[reach:-reach]
-        lowered = np.where(inner > mean + noise, mean, inner)
-        level = np.concatenate([level[:reach], lowered, level[-reach:]])
-    return level // FRACTION
+        np.copyto(inner, mean, where=inner > mean + noise)
+    background: Counts = level.astype(np.int64) // FRACTION
+    return background
 
 
-def _roots(values: Counts) -> Counts:
-    """Return floor square roots; a float64 root is correctly rounded, so exact up to 2**52."""
-    roots: Counts = np.sqrt(values.astype(np.float64)).astype(np.int64)
-    return roots
+def _reach(gain_mev: int) -> int:
+    """Return the widest distance in channels over which the background is cut."""
+    return max(CUT_MEV // gain_mev, 1)
+
+
+def _last_felt(offset_mev: int, gain_mev: int) -> int:
+    """Return how many channels can have a say in the background under the last line.
+
+    Each round of the cut looks as far as its reach, and on what earlier rounds left.
+    """
+    line_mev = max(line.energy_ev for line in LINES) * 1000
+    last = (line_mev + width_ev(line_mev // 1000) * 600 - offset_mev) // gain_mev
+    rounds = _reach(gain_mev)
+    return max(last + 2 + rounds * (rounds + 1) // 2 + SMOOTHED_MEV // gain_mev, 0)

@@ -67,13 +67,17 @@ def test_a_model_that_does_not_answer_silences_only_itself(reason):
 def test_a_tool_in_the_beam_is_an_alarm_whatever_the_model_says():
     found = conclude(soil(steel=0.3), RAW, 0, POLICY)
     assert Kind.METAL in kinds(found)
-    _, decision = decide(Memory(), DecisionPolicy(), sensor="x", frame_number=0, findings=found)
+    _, decision = decide(
+        Memory(), DecisionPolicy(), sensor="x", frame_number=0, findings=found, frame_bytes=8192
+    )
     assert decision.verdict is Verdict.ANOMALY
 
 
 def test_oxides_alone_make_a_survey():
     found = tuple(f for f in conclude(soil(), RAW, 0, POLICY) if f.kind is Kind.OXIDE)
-    _, decision = decide(Memory(), DecisionPolicy(), sensor="x", frame_number=0, findings=found)
+    _, decision = decide(
+        Memory(), DecisionPolicy(), sensor="x", frame_number=0, findings=found, frame_bytes=8192
+    )
     assert decision.verdict is Verdict.SURVEYED
 
 

@@ -1,0 +1,140 @@
+"""What is computed fast must be what its plain definition in integers says, to the last bit."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flight.autonomy import contrast, mineral, xray
+from flight.autonomy.grid import quotient, squared_distance, window_sums
+
+SEEDS = range(20)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(-(2**53) + 1, 2**53 - 1), st.integers(1, 2**40))
+def test_a_quotient_is_floored_integer_division(dividend: int, divisor: int):
+    found = quotient(np.array([dividend]), np.array([divisor]))
+    assert int(found[0]) == dividend // divisor
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 2**20), st.integers(1, 2**32), st.integers(-1, 1))
+def test_a_quotient_next_to_a_whole_number_is_not_rounded_to_it(divisor, whole, beside):
+    dividend = min(divisor * whole + beside, 2**53 - 1)
+    assert int(quotient(np.array([dividend]), np.array([divisor]))[0]) == dividend // divisor
+
+
+def plain_sums(values, reach):
+    rows, columns = values.shape
+    return np.array(
+        [
+            [
+                values[max(r - reach, 0) : r + reach + 1, max(c - reach, 0) : c + reach + 1].sum()
+                for c in range(columns)
+            ]
+            for r in range(rows)
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_window_sums_are_those_of_the_windows(seed: int):
+    draw = np.random.default_rng(seed)
+    values = draw.integers(-1000, 1000, draw.integers(1, 24, 2))
+    reach = int(draw.integers(0, 30))
+    assert (window_sums(values, reach) == plain_sums(values, reach)).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_distances_are_those_to_the_nearest_closed_cell_or_the_border(seed: int):
+    draw = np.random.default_rng(seed)
+    size = int(draw.integers(1, 30))
+    closed = draw.random((size, size)) < draw.choice([0, 0.01, 0.1, 0.9])
+    rows, columns = np.nonzero(np.pad(closed, 1, constant_values=True))
+    cells = np.arange(1, size + 1)
+    apart = (cells[:, None, None] - rows) ** 2 + (cells[None, :, None] - columns) ** 2
+    assert (squared_distance(closed) == apart.min(axis=2)).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_a_picture_is_seen_as_its_definition_says(seed: int, dtype: type):
+    draw = np.random.default_rng(seed)
+    pixels, reach = 16, int(draw.integers(1, 9))
+    side = pixels * int(draw.integers(1, 4)) + int(draw.integers(0, 2)) * int(draw.integers(0, 9))
+    samples = draw.integers(0, min(np.iinfo(dtype).max, 2**24), (side, side)).astype(dtype)
+    wide = samples.astype(np.int64)
+    edges = [*(np.arange(pixels) * side // pixels), side]
+    means = np.array(
+        [
+            [
+                int(wide[top:bottom, left:right].sum()) * 16 // ((bottom - top) * (right - left))
+                for left, right in pairwise(edges)
+            ]
+            for top, bottom in pairwise(edges)
+        ]
+    )
+    assert (contrast.block_means(samples, pixels) == means).all()
+    around = plain_sums(means, reach) // plain_sums(np.ones_like(means), reach)
+    floor = max(int(means.sum()) // means.size // 8, 1)
+    departure = means * 1024 // np.maximum(around, floor) - 1024
+    assert (contrast.contrast(means, reach) == departure).all()
+    size = np.abs(departure)
+    squeezed = np.clip(np.sign(departure) * (160 * size // (256 + size)), -128, 127)
+    assert (contrast.compress(departure) == squeezed).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_spectrum_is_shaped_as_its_definition_says(seed: int):
+    draw = np.random.default_rng(seed)
+    bands = int(draw.integers(20, 120))
+    axis = np.sort(draw.choice(np.arange(450_000, 2_500_000, 1000), bands, replace=False))
+    weights = mineral.resampling(tuple(int(centre) for centre in axis))
+    assert weights is not None
+    highest = int(draw.choice([5, 300, 65_535]))
+    counts = draw.integers(0, highest + 1, (bands, 30)).astype(np.uint16)
+    counts[:, 0] = 0
+    grid = (weights[:, :, None] * counts[None].astype(np.int64)).sum(axis=1)
+    mean = grid.sum(axis=0) // len(grid)
+    dead = mean < mineral.DEAD_COUNTS * mineral.WEIGHT_SUM
+    smooth = np.array(
+        [
+            grid[max(b - 10, 0) : b + 11].sum(axis=0) // len(grid[max(b - 10, 0) : b + 11])
+            for b in range(len(grid))
+        ]
+    )
+    ratio = grid * 96 // np.where(dead, 1, mean) - 96
+    local = grid * 512 // np.maximum(smooth, 1) - 512
+    wanted = np.clip(np.stack([ratio, local], axis=-1), -128, 127)
+    wanted[:, dead] = 0
+    assert (mineral.shape_of(weights, counts)[:, 0] == wanted.transpose(1, 0, 2)).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_background_under_lines_does_not_feel_what_lies_far_beyond(seed: int):
+    draw = np.random.default_rng(seed)
+    gain = int(draw.choice([2_000, 7_974, 10_045, 20_000]))
+    counts = draw.poisson(draw.uniform(1, 1000), 16_000).astype(np.int64)
+    changed = counts.copy()
+    changed[20_000_000 // gain :] *= 7
+    assert xray.net_counts(counts, -15_306, gain) == xray.net_counts(changed, -15_306, gain)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_background_is_cut_as_its_definition_says(seed: int):
+    draw = np.random.default_rng(seed)
+    gain = int(draw.choice([7_974, 20_000, 400_000]))
+    counts = draw.poisson(10 ** draw.uniform(0, 7), int(draw.integers(128, 900))).astype(np.int64)
+    half = 25_000 // gain
+    padded = np.pad(counts, half, mode="edge")
+    width = 2 * half + 1
+    level = np.array([int(padded[i : i + width].sum()) * 256 // width for i in range(len(counts))])
+    for reach in range(max(300_000 // gain, 1), 0, -1):
+        mean = (level[: -2 * reach] + level[2 * reach :]) // 2
+        noise = np.floor(np.sqrt(mean * 256 // width)).astype(np.int64)
+        inner = level[reach:-reach]
+        level[reach:-reach] = np.where(inner > mean + noise, mean, inner)
+    assert (xray.background_of(counts, gain) == level // 256).all()
