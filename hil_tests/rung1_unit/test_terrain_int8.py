@@ -16,6 +16,7 @@ from models.int8.graph import (
     Quantisation,
     Reshape,
     ResizeNearest,
+    Rows,
     Value,
     same_padding,
 )
@@ -58,6 +59,7 @@ def every_step(rng: np.random.Generator) -> Graph:
     both = value("both", (1, 10, 10, 8), 0.02)
     chart = value("chart", (1, 10, 10, 2), 0.1, 0)
     flat = value("flat", (1, 100), 0.02)
+    some = value("some", (1, 3, 10, 2), 0.1, 0)
     answer = value("answer", (1, 5), 0.3, 4)
     scales = np.array([0.004], np.float32)
     weights = rng.integers(-127, 128, (5, 100)).astype(np.int8)
@@ -69,10 +71,11 @@ def every_step(rng: np.random.Generator) -> Graph:
         ResizeNearest(deep, large),
         Concat((large, small), both),
         convolution(rng, both, chart, 1, 1, relu=False),
+        Rows(chart, some, first=4),
         Reshape(deep, flat),
         FullyConnected(flat, answer, weights, scales, bias, relu=False),
     )
-    return Graph((frame,), steps, (chart, answer))
+    return Graph((frame,), steps, (chart, some, answer))
 
 
 def test_the_reference_kernels_give_the_oracles_bits(write: Callable[[Graph], bytes]) -> None:

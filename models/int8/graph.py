@@ -104,7 +104,16 @@ class Reshape:
     result: Value
 
 
-Step: TypeAlias = Conv2D | FullyConnected | MaxPool | ResizeNearest | Concat | Reshape
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of (batch, rows, columns, channels); source and result share a grid."""
+
+    source: Value
+    result: Value
+    first: int
+
+
+Step: TypeAlias = Conv2D | FullyConnected | MaxPool | ResizeNearest | Concat | Reshape | Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -111,6 +111,12 @@ def max_pool(signal: Signal, window: tuple[int, int] = (2, 2)) -> Signal:
     return emit(signal, "pool", data, signal.range_, lambda s, r: graph.MaxPool(s, r, window))
 
 
+def rows_of(signal: Signal, first: int, count: int) -> Signal:
+    """Return some of the rows."""
+    data = signal.data[:, :, first : first + count]
+    return emit(signal, "rows", data, signal.range_, lambda s, r: graph.Rows(s, r, first))
+
+
 def upsample(signal: Signal, factor: int = 2) -> Signal:
     """Return the signal with each row and column repeated."""
     data = functional.interpolate(signal.data, scale_factor=factor, mode="nearest")

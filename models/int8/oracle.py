@@ -17,6 +17,7 @@ from models.int8.graph import (
     Graph,
     MaxPool,
     ResizeNearest,
+    Rows,
     Step,
     Value,
     same_padding,
@@ -45,6 +46,8 @@ def _apply(step: Step, sources: list[Tensor]) -> Tensor:
         return _resize(step.result, sources[0])
     if isinstance(step, Concat):
         return np.concatenate(sources, axis=-1)
+    if isinstance(step, Rows):
+        return sources[0][:, step.first : step.first + step.result.shape[1]]
     return sources[0].reshape(step.result.shape)
 
 

@@ -13,6 +13,7 @@ from models.int8.graph import (
     Quantisation,
     Reshape,
     ResizeNearest,
+    Rows,
     Step,
     Value,
 )
@@ -77,4 +78,6 @@ class _Reader:
             return ResizeNearest(source, result)
         if code == _OPERATOR.CONCATENATION:
             return Concat(tuple(self._value(index) for index in operator.inputs), result)
+        if code == _OPERATOR.SLICE:
+            return Rows(source, result, int(self._constant(operator.inputs[1], np.int32)[1]))
         return Reshape(source, result)

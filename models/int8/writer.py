@@ -18,6 +18,7 @@ from models.int8.graph import (
     Quantisation,
     Reshape,
     ResizeNearest,
+    Rows,
     Step,
     Value,
 )
@@ -34,6 +35,7 @@ VERSIONS = {
     _OPERATOR.RESIZE_NEAREST_NEIGHBOR: 2,
     _OPERATOR.CONCATENATION: 2,
     _OPERATOR.RESHAPE: 1,
+    _OPERATOR.SLICE: 2,
 }
 """The first version of each operator that takes int8; older runtimes refuse higher ones."""
 
@@ -75,6 +77,8 @@ class _Writer:
             self._resize(step)
         elif isinstance(step, Concat):
             self._concat(step)
+        elif isinstance(step, Rows):
+            self._rows(step)
         else:
             self._reshape(step)
 
@@ -194,6 +198,14 @@ class _Writer:
         sources = [self.activation(source) for source in step.sources]
         kind = _OPTIONS.ConcatenationOptions
         self._operator(_OPERATOR.CONCATENATION, sources, step.result, kind, options)
+
+    def _rows(self, step: Rows) -> None:
+        name = step.result.name
+        begin = self._constant(f"{name}/begin", (0, step.first, 0, 0))
+        size = self._constant(f"{name}/size", step.result.shape)
+        sources = [self.activation(step.source), begin, size]
+        kind = _OPTIONS.SliceOptions
+        self._operator(_OPERATOR.SLICE, sources, step.result, kind, schema.SliceOptionsT())
 
     def _reshape(self, step: Reshape) -> None:
         options = schema.ReshapeOptionsT()
