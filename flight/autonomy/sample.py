@@ -160,7 +160,7 @@ def conclude(outputs: tuple[Tensor, ...], policy: SamplePolicy) -> tuple[Finding
     sealed = int(heads[Head.SEALED])
     shut = sealed > policy.sealed_threshold
     unsure = policy.open_threshold < sealed <= policy.sealed_threshold
-    if unsure or (shut and not _may_be_shut(outputs[1], policy)):
+    if unsure or (shut and not may_be_shut(outputs[1], policy)):
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
     return (*_seal(heads, policy, shut=shut), _amount(heads), *_spill(heads, policy))
 
@@ -214,7 +214,7 @@ def _filled(means: Integers, known: NDArray[np.bool_]) -> Integers:
     return filled
 
 
-def _may_be_shut(telemetry: Tensor, policy: SamplePolicy) -> bool:
+def may_be_shut(telemetry: Tensor, policy: SamplePolicy) -> bool:
     """Return whether gaps, lean and force allow a shut canister; no model has a part in it."""
     counts = in_counts(telemetry)
     last = STEPS // REST_SHARE

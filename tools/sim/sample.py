@@ -1,7 +1,7 @@
 """A sampling attempt: what happened to soil, scoop and lid, the picture, the telemetry, the truth.
 
     case = make_case(np.random.default_rng(7))
-    case.frame         # (267, 256) uint16: a picture, and below it eleven rows of telemetry
+    case.frame         # (203, 192) uint16: a picture, and below it eleven rows of telemetry
     case.truth.sealed  # whether the canister is tight
 
 The canister is an assumption, not any mission's: 90 mm wide, 60 mm deep, closed by a lid whose
@@ -111,7 +111,7 @@ class Case:
     """One attempt."""
 
     frame: NDArray[np.uint16]
-    """(256 + 11, 256): picture, then telemetry."""
+    """(192 + 11, 192): picture, then telemetry."""
     truth: Truth
 
 

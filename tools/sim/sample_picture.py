@@ -18,8 +18,8 @@ from tools.sim.terrain_light import shade, sun_vector
 
 Field: TypeAlias = NDArray[np.float32]
 
-PIXELS = 256
-PIXEL_MM = 0.65
+PIXELS = 192
+PIXEL_MM = 0.87
 RIM_MM = 22.0
 """The flange stands this high above the deck."""
 POURED_G_CM3 = 1.45
@@ -33,7 +33,7 @@ _BETWEEN = np.stack(
     ],
     axis=1,
 ).astype(np.float32)
-"""(256, 32): linear interpolation between the points of a coarse field."""
+"""(192, 24): linear interpolation between the points of a coarse field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Light:
     full_electrons: Range = (4_000.0, 40_000.0)
     read_electrons: Range = (5.0, 30.0)
     vignetting: Range = (0.0, 0.2)
-    aim_px: float = 5.0
+    aim_px: float = 3.5
     """Standard deviation of where the canister's middle appears."""
 
 
 def picture(rng: np.random.Generator, state: State, light: Light) -> NDArray[np.uint16]:
-    """Return (256, 256) uint16 counts of ten bits."""
+    """Return (192, 192) uint16 counts of ten bits."""
     down, across = (
         np.arange(PIXELS, dtype=np.float32) - PIXELS / 2 - rng.normal(0, light.aim_px)
         for _ in range(2)
@@ -105,7 +105,7 @@ class _Texture:
         self._field = patches(rng, PIXELS, 2.2)
 
     def draw(self) -> Field:
-        """Return a (256, 256) field of unit deviation."""
+        """Return a (192, 192) field of unit deviation."""
         down, across = self._rng.integers(0, PIXELS, 2)
         field = np.roll(self._field, (int(down), int(across)), axis=(0, 1))
         return np.rot90(field, int(self._rng.integers(4)))

@@ -29,9 +29,11 @@ from tools.sim.sample_state import (
 
 Series: TypeAlias = NDArray[np.float64]
 
-TIMES = 256
-DIG, POUR, CLOSE, PRESSED = 22, 92, 144, 246
+TIMES = 192
+DIG, POUR, CLOSE, PRESSED = 16, 69, 108, 184
 """Columns at which the phases begin; the lid is at rest at the last at the latest."""
+FAST = 18
+"""Columns that the lid takes to come near."""
 OPEN_UM = 20_000.0
 SLOW_UM = 3_000.0
 """From here on the lid goes slowly."""
@@ -62,7 +64,7 @@ class Sensors:
 
 
 def telemetry(rng: np.random.Generator, state: State, sensors: Sensors) -> NDArray[np.uint16]:
-    """Return (11, 256) counts, rows as flight.autonomy.sample.CHANNELS, 0 where a value is lost."""
+    """Return (11, 192) counts, rows as flight.autonomy.sample.CHANNELS, 0 where a value is lost."""
     time = np.arange(TIMES)
     kelvin = float(rng.uniform(210.0, 370.0))
     depth_m, torque_nm, arm_deg = _dig(rng, state.soil, state.scoop_stall, time)
@@ -71,7 +73,7 @@ def telemetry(rng: np.random.Generator, state: State, sensors: Sensors) -> NDArr
     if state.scoop_stall is not None:
         digging_ma = np.where(_stalled(state.scoop_stall, time), STALL_MA, digging_ma)
     current = np.where(time < DIG, 5.0, np.where(time < POUR, digging_ma, closing_ma))
-    poured = 1 / (1 + np.exp(-(time - rng.uniform(108, 120)) / rng.uniform(2, 5)))
+    poured = 1 / (1 + np.exp(-(time - rng.uniform(81, 90)) / rng.uniform(1.5, 4)))
     fill_mm = state.mass_g / GRAIN_WITHOUT_SEAL_G_CM3 / (np.pi * RADIUS_MM**2) * 1000
     # The level sensor looks at one spot of a cone.
     heap_mm = min(fill_mm * 0.4, 8.0) * rng.uniform(-1, 1)
@@ -123,9 +125,9 @@ def _dig(
     if stall is not None:
         torque = np.where(_stalled(stall, time), rng.uniform(12, 16), torque)
         # After the stall the drive is switched off and the scoop lifted as it is.
-        lifted = np.clip((time - POUR) / 12, 0, 1)
+        lifted = np.clip((time - POUR) / 9, 0, 1)
         depth, torque = depth * (1 - lifted), np.where(time >= POUR, 0.0, torque)
-    lift = np.clip((time - POUR) / 20, 0, 1)
+    lift = np.clip((time - POUR) / 15, 0, 1)
     return depth, torque, 90 * way + 60 * lift * (1 if stall is None else 0.3)
 
 
@@ -142,9 +144,9 @@ def _close(
     # The middle of a tilted lid lies half a grain above the side that came down.
     rest = max(low, lid.dust_um + lid.grain_left_um - (tilt / 2 if tilt else 0.0))
     rest = max(rest, low) if lid.jam_um is None else lid.jam_um
-    slow_from = CLOSE + 24
-    fast = OPEN_UM + (SLOW_UM - OPEN_UM) * np.clip((time - CLOSE) / 24, 0, 1)
-    speed = SLOW_UM / rng.uniform(62, 74)
+    slow_from = CLOSE + FAST
+    fast = OPEN_UM + (SLOW_UM - OPEN_UM) * np.clip((time - CLOSE) / FAST, 0, 1)
+    speed = SLOW_UM / rng.uniform(44, 52)
     asked = np.where(time < slow_from, fast, SLOW_UM - speed * (time - slow_from))
     middle = np.maximum(asked, rest)
     force = _press(rng, lid, middle, rest)
@@ -152,7 +154,7 @@ def _close(
     touched = np.clip((first - middle) / max(first - rest, 1.0), 0, 1)
     lean = tilt / 2 * touched**0.7 * np.cos(lid.azimuth) * (lid.jam_um is None)
     offsets = sensors.gap_offset_um * rng.standard_normal(2) + 0.12 * (kelvin - 293) * sensors.drift
-    slipped = lid.slip_um * (time > slow_from + rng.uniform(5, 40))
+    slipped = lid.slip_um * (time > slow_from + rng.uniform(4, 30))
     near_a = np.cos(lid.azimuth) > 0
     gap_a = middle + lean + offsets[0] - slipped * near_a
     gap_b = middle - lean + offsets[1] - slipped * (not near_a)
@@ -184,7 +186,7 @@ def _press(rng: np.random.Generator, lid: Lid, middle: Series, rest: float) -> S
     force = seal + carried
     # Soft metal flows under the press; a grain does not.
     held = np.maximum(np.arange(TIMES) - int(np.argmax(way >= 1)), 0) * (way >= 1)
-    flow = 0.012 * rng.uniform(0.6, 1.4) * np.log1p(held / 3) * (seal / PRESS_N)
+    flow = 0.012 * rng.uniform(0.6, 1.4) * np.log1p(held / 2) * (seal / PRESS_N)
     return np.minimum(force, PRESS_N) * (1 - flow)
 
 
