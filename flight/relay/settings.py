@@ -1,9 +1,28 @@
 """Settings of store, links and node: every limit has a name here, and a unit."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from flight.relay.ltp.settings import LtpSettings
+from flight.relay.plain import UdpSettings
+from flight.relay.stream.settings import TcpSettings, Tls
+
+
+class Layer(Enum):
+    """What carries bundles over a link."""
+
+    LTP = "ltp"
+    """RFC 5326, over UDP or a serial line: the only one for far, lossy or one-way links."""
+    TCPCL4 = "tcpcl4"
+    """RFC 9174, over TCP, with or without TLS: HDTN, dtn7, DTNME."""
+    TCPCL3 = "tcpcl3"
+    """RFC 7242, over TCP: ION, uD3TN, HDTN."""
+    MTCP = "mtcp"
+    """draft-ietf-dtn-mtcpcl, over TCP, without acknowledgements: uD3TN, dtn7."""
+    UDP = "udp"
+    """A bundle a datagram, without acknowledgements, over UDP (ION, HDTN, bplib) or over a serial
+    line with SLIP framing (HDTN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +82,19 @@ class StoreSettings:
             raise ValueError("batch_limit, queue_limit and max_entries must be 1 or more")
 
 
+STREAMS = {Layer.TCPCL4, Layer.TCPCL3, Layer.MTCP}
+"""Those that need a TCP port."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """One neighbour and the LTP span to it."""
+    """One neighbour and what carries bundles to it and from it."""
 
     peer_node: int
     """Node number of the neighbour, as the contact plan names it."""
 
     ltp: LtpSettings = field(default_factory=LtpSettings)
-    """Engines, segment size and limits of the span."""
+    """With layer "ltp": engines, segment size and limits of the span."""
 
     rate_without_clock_bytes_s: int = 0
     """While the time is unknown the contact plan says nothing: then the link counts as open at
@@ -82,6 +105,25 @@ class LinkSettings:
 
     names_previous_node: bool = True
     """Whether forwarded bundles carry a previous node block (RFC 9171 section 4.4.1)."""
+
+    layer: Layer = Layer.LTP
+    """The convergence layer: "ltp", "tcpcl4", "tcpcl3", "mtcp" or "udp"."""
+
+    tcp: TcpSettings = field(default_factory=TcpSettings)
+    """With "tcpcl4", "tcpcl3" and "mtcp": node ids, segment size, security and limits."""
+
+    udp: UdpSettings = field(default_factory=UdpSettings)
+    """With "udp": size and limits."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        tables = {"ltp": {Layer.LTP}, "udp": {Layer.UDP}, "tcp": STREAMS}
+        for name, layers in tables.items():
+            default = {"ltp": LtpSettings, "udp": UdpSettings, "tcp": TcpSettings}[name]()
+            if self.layer not in layers and getattr(self, name) != default:
+                raise ValueError(f"a {name} table has no meaning with layer {self.layer.value!r}")
+        if self.tcp.tls is not Tls.NEVER and self.layer is not Layer.TCPCL4:
+            raise ValueError("only layer 'tcpcl4' knows TLS")
 
 
 @dataclass(frozen=True, slots=True)

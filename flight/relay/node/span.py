@@ -1,11 +1,10 @@
-"""One link of a node: its LTP engine, and the contact plan's word on when it is open."""
+"""One link of a node: its engine, and the contact plan's word on when it is open."""
 
-from dataclasses import replace
 from hashlib import blake2b
 
 from flight.instant import Instant
 from flight.relay.contacts import Contact, ContactPlan
-from flight.relay.ltp.engine import LtpEngine
+from flight.relay.convergence import make_engine
 from flight.relay.settings import LinkSettings
 
 _NS_PER_MS = 1_000_000
@@ -17,13 +16,7 @@ class Span:
     def __init__(self, settings: LinkSettings, node: int, *, seed: int) -> None:
         """Make the engine; it is closed until the first ``follow``."""
         self.settings = settings
-        ltp = settings.ltp
-        engines = replace(
-            ltp,
-            engine_id=ltp.engine_id or node,
-            peer_engine_id=ltp.peer_engine_id or settings.peer_node,
-        )
-        self.engine = LtpEngine(engines, seed=seed)
+        self.engine = make_engine(settings, node, seed=seed)
         self.is_open = False
         self.blocks: dict[int, tuple[int, ...]] = {}
         """The store's numbers of the bundles in each block under way, by the block's key."""
