@@ -110,7 +110,7 @@ def _frame(library: Library, node: int, step: Step) -> Frame | Fault:
             return Absent(f"a frame of shape {shape} is nothing that a sensor sends")
         zero = np.zeros((), _WIDTHS.get(step.sample_bytes, np.uint32))
         return frame_of(step, np.broadcast_to(zero, shape))
-    product = ProductId(node, step.boot, step.first_product + Slot.XRAY_SPECTRUM)
+    product = ProductId(node, step.boot, step.first_product + Slot.CURVES)
     samples = _samples(library, product, ProductKind.XRAY_SPECTRUM)
     if isinstance(samples, Absent):
         return samples

@@ -1,8 +1,8 @@
 """From findings to a decision. Pure: the same inputs give the same bytes, anywhere.
 
 The net only ranks. What it could not answer is never taken for good news: a camera frame
-without an answer yields no site, a spectrum without one yields no phase, and the frame itself
-is kept for people to look at.
+without an answer yields no site, a spectrum without one yields no phase, a sample without one no
+ascent, and the frame itself is kept for people to look at.
 
 A whole frame is sent as exactly as the link has room for: lossless, with a bounded error, or not
 yet. What was put off stays aboard, where the ground may ask for it, and the sensor's next frame
@@ -23,7 +23,7 @@ class DecisionPolicy:
     keep_unanswered: bool = True
     """Send the first frame of a run of frames without an answer."""
     keep_anomalous: bool = True
-    """Send the whole frame in which the first anomaly of a run is found."""
+    """Send the whole frame in which the first anomaly, or fault of a sample, of a run is found."""
     evidence_findings: int = 32
     """Most anomalies whose evidence is sent, a frame."""
     lossless_percent: int = 60
@@ -78,6 +78,10 @@ _VERDICTS = (
     (Kind.PHASE, Verdict.SURVEYED),
     (Kind.OXIDE, Verdict.SURVEYED),
     (Kind.ELEMENT, Verdict.SURVEYED),
+    (Kind.JAM, Verdict.SAMPLE_FAULT),
+    (Kind.SEAL_OBSTRUCTED, Verdict.SAMPLE_FAULT),
+    (Kind.NOT_ACQUIRED, Verdict.SAMPLE_FAULT),
+    (Kind.SEALED, Verdict.SAMPLE_SEALED),
 )
 """The first kind found gives the verdict: doubt before alarm before result."""
 
@@ -106,7 +110,7 @@ def decide(
     wanted = (
         due
         or (policy.keep_unanswered and news and verdict == Verdict.NO_ANSWER)
-        or (policy.keep_anomalous and news and verdict == Verdict.ANOMALY)
+        or (policy.keep_anomalous and news and verdict in (Verdict.ANOMALY, Verdict.SAMPLE_FAULT))
     )
     error = _affordable_error(policy, frame_bytes, room_bytes) if wanted else None
     decision = Decision(

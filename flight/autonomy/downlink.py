@@ -1,10 +1,10 @@
 """What of one step goes home, and in which order: the most valuable bytes first.
 
 Priority 0 the decision; 1 a coarse picture and the map; 2 the evidence (the model's raw outputs,
-which replay needs, the region round the site, the strange spectra); 3 the rest of the frame, where
-the decision keeps it, as exact as the decision's budget allows. The tiles that show the site are
-evidence, and go ahead of the frame's others instead of being sent twice. Pure: a restart plans the
-same products with the same numbers.
+which replay needs, the region round the site, the strange spectra, a sample's telemetry); 3 the
+rest of the frame, where the decision keeps it, as exact as the decision's budget allows. The tiles
+that show the site are evidence, and go ahead of the frame's others instead of being sent twice.
+Pure: a restart plans the same products with the same numbers.
 
 The thumbnail is not the coarse levels of the frame's own progressive coding: on 12 NAC images
 that costs 0.8 % more bytes in all than tiles and a thumbnail of means, which is 30 % smaller.
@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.sample import picture_of, telemetry_of
 from flight.autonomy.tasks import Policy, class_map
 from flight.product.codecs import CodecId, Encoded, cut_even
 from flight.product.journal import JournalEntry, as_samples
@@ -43,7 +44,8 @@ class Slot(IntEnum):
     DECISION = 0
     THUMBNAIL = 1
     MAP = 2
-    XRAY_SPECTRUM = 3
+    CURVES = 3
+    """An X-ray spectrum, or a sample's telemetry."""
     FIRST_OUTPUT = 4
     """The others follow."""
     REGION = 12
@@ -57,6 +59,7 @@ _FRAME_CODECS = {
     SensorKind.CUBE: CodecId.CUBE,
     SensorKind.XRAY: CodecId.SPECTRA,
     SensorKind.RANGE: CodecId.IMAGE,
+    SensorKind.SAMPLE: CodecId.IMAGE,
 }
 
 
@@ -93,8 +96,9 @@ def plan_products(
     not outlive a restart) what needs pixels is left out; so it is with the companion's.
     """
     plans = [Plan(Slot.DECISION, ProductKind.DECISION, CODEC_BYTES, entry.encode())]
-    if frame is not None and frame.kind is SensorKind.CAMERA:
-        small = thumbnail(frame.samples)
+    picture = None if frame is None else _picture(frame)
+    if picture is not None:
+        small = thumbnail(picture)
         plans.append(Plan(Slot.THUMBNAIL, ProductKind.THUMBNAIL, CodecId.IMAGE, small))
     if outputs and policy is not None:
         drawn = class_map(entry.step.frame.shape, outputs, policy)
@@ -103,9 +107,10 @@ def plan_products(
             kind = ProductKind.HAZARD_MAP if camera else ProductKind.CLASS_MAP
             plans.append(Plan(Slot.MAP, kind, CodecId.CLASS_MAP, drawn))
     if frame is not None and frame.kind is SensorKind.XRAY:
-        plans.append(
-            Plan(Slot.XRAY_SPECTRUM, ProductKind.XRAY_SPECTRUM, CodecId.SPECTRA, frame.samples)
-        )
+        plans.append(Plan(Slot.CURVES, ProductKind.XRAY_SPECTRUM, CodecId.SPECTRA, frame.samples))
+    if frame is not None and frame.kind is SensorKind.SAMPLE:
+        rows = telemetry_of(frame.samples)
+        plans.append(Plan(Slot.CURVES, ProductKind.TELEMETRY, CodecId.RAW, rows))
     plans += [
         Plan(Slot.FIRST_OUTPUT + index, ProductKind.OUTPUTS, CodecId.TENSOR, output)
         for index, output in enumerate(outputs[:_MOST_OUTPUTS])
@@ -130,7 +135,8 @@ def whole_frame(frame: Frame, *, maximum_error: int = 0) -> Plan:
         samples,
         part_lines=max(1, min(32, PART_RAW_BYTES // line_bytes)),
         tile=256 if samples.dtype.itemsize == 1 else 176,
-        maximum_error=maximum_error,
+        # In a sample's telemetry 0 means lost: a value near it must not become it.
+        maximum_error=0 if frame.kind is SensorKind.SAMPLE else maximum_error,
     )
 
 
@@ -176,6 +182,14 @@ def region(finding: Finding, shape: tuple[int, ...]) -> tuple[int, int, int, int
     top = min(max(finding.row - side // 2, 0), shape[0] - side)
     left = min(max(finding.column - side // 2, 0), shape[1] - side)
     return top, left, side, side
+
+
+def _picture(frame: Frame) -> Samples | None:
+    """Return what of a frame a thumbnail shows; None: nothing."""
+    if frame.kind is SensorKind.CAMERA:
+        return frame.samples
+    picture = picture_of(frame.samples) if frame.kind is SensorKind.SAMPLE else None
+    return picture if picture is not None and picture.size else None
 
 
 def _pixels(frame: Frame, decision: Decision) -> list[Plan]:

@@ -11,12 +11,14 @@ from typing import TypeAlias, TypeVar, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import mineral, oxides, range_guard, terrain, xrf
+from flight.autonomy import mineral, oxides, range_guard, sample, terrain, xrf
 from flight.autonomy.decide import DecisionPolicy
 from flight.product.errors import WireError
 from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
 
-Policy: TypeAlias = terrain.TerrainPolicy | mineral.MineralPolicy | xrf.XrfPolicy
+Policy: TypeAlias = (
+    terrain.TerrainPolicy | mineral.MineralPolicy | xrf.XrfPolicy | sample.SamplePolicy
+)
 PolicyT = TypeVar("PolicyT")
 ClassMap: TypeAlias = NDArray[np.uint8]
 
@@ -46,6 +48,7 @@ _PREPARE: dict[str, Callable[[Frame], Tensor | None]] = {
     "terrain": terrain.prepare,
     "mineral": mineral.prepare,
     "xrf": oxides.prepare,
+    "sample": sample.prepare,
 }
 
 
@@ -77,6 +80,8 @@ def conclude(
             return (Finding(Kind.NO_ANSWER, label=no_answer or NoAnswer.MODEL_REFUSED),)
         if isinstance(policy, terrain.TerrainPolicy):
             return terrain.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)
+        if isinstance(policy, sample.SamplePolicy):
+            return sample.conclude(outputs, policy)
         return mineral.conclude(frame.samples.shape, outputs, policy)
     except (IndexError, ValueError):
         # A model whose outputs do not have the task's shape has said nothing.

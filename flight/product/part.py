@@ -41,6 +41,8 @@ class ProductKind(IntEnum):
     REGION = 33
     SPECTRA = 34
     XRAY_SPECTRUM = 35
+    TELEMETRY = 36
+    """(channels, times): what a mechanism's sensors gave while a sample was taken."""
     FRAME = 48
     RANGE = 49
     """The whole range image that a frame was decided with."""

@@ -51,11 +51,19 @@ def xray(rng: np.random.Generator) -> np.ndarray:
     return make_spectrum(rng, steel=0.2 if rng.random() < 0.2 else 0.0)
 
 
+def sample(rng: np.random.Generator) -> np.ndarray:
+    """Return (203, 192) uint16: a picture of the canister, and below it the telemetry."""
+    from tools.sim.sample import make_case
+
+    return make_case(rng).frame
+
+
 KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "camera": camera,
     "cube": cube,
     "xray": xray,
     "range": range_,
+    "sample": sample,
 }
 
 
@@ -66,6 +74,7 @@ def axis_of(kind: str) -> tuple[int, ...]:
     axes = {
         "camera": (250_000,),
         "range": (250_000,),
+        "sample": (),
         "cube": cubes.AXIS_PM,
         "xray": (fluorescence.OFFSET_MEV, fluorescence.GAIN_MEV),
     }

@@ -16,6 +16,7 @@ SUFFIXES = {
     SensorKind.CUBE: (".hdr", ".npy"),
     SensorKind.XRAY: (".msa", ".npy"),
     SensorKind.RANGE: (".pgm", ".png", ".npy"),
+    SensorKind.SAMPLE: (".pgm", ".png", ".npy"),
 }
 
 

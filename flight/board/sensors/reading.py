@@ -24,12 +24,19 @@ Number: TypeAlias = (
 )
 """What readers may find in a file; anything else is refused."""
 
-DIMENSIONS = {SensorKind.CAMERA: 2, SensorKind.CUBE: 3, SensorKind.XRAY: 1, SensorKind.RANGE: 2}
+DIMENSIONS = {
+    SensorKind.CAMERA: 2,
+    SensorKind.CUBE: 3,
+    SensorKind.XRAY: 1,
+    SensorKind.RANGE: 2,
+    SensorKind.SAMPLE: 2,
+}
 _WORDS = {
     SensorKind.CAMERA: "(rows, columns) uint8 or uint16",
     SensorKind.CUBE: "(bands, lines, samples) whole numbers up to 65535, or float reflectance",
     SensorKind.XRAY: "(channels,) whole counts",
     SensorKind.RANGE: "(rows, columns) uint8 or uint16, 0 for no echo",
+    SensorKind.SAMPLE: "(rows, columns) uint8 or uint16, a picture with telemetry below it",
 }
 
 
@@ -68,7 +75,7 @@ def reading_of(
         raise FrameError(
             name, f"array of shape {values.shape}", f"a {kind.name.lower()} frame is {_WORDS[kind]}"
         )
-    if kind in (SensorKind.CAMERA, SensorKind.RANGE):
+    if DIMENSIONS[kind] == 2:
         return Reading(_image(name, kind, values))
     if values.dtype.kind == "f" and kind is SensorKind.CUBE:
         # In float64 always: numpy 1 and 2 differ on float32 times a scalar, so in its last bit.

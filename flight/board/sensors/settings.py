@@ -14,7 +14,7 @@ class SensorSettings:
     name: str
     """Names the sensor in every product and event."""
     kind: SensorKind
-    """What its frames are: "camera", "cube", "xray" or "range"."""
+    """What its frames are: "camera", "cube", "xray", "range" or "sample"."""
     folder: Path | None = None
     """Read this folder's frame files (.pgm .png .npy .hdr .msa) in the order of their names."""
     command: tuple[str, ...] = ()
