@@ -112,15 +112,19 @@ def parse_endpoint(uri: str) -> EndpointId:
 def encode_endpoint(endpoint: EndpointId) -> bytes:
     """Return an endpoint id in CBOR (RFC 9171 section 4.2.5.1, RFC 9758 section 6.1)."""
     if endpoint.scheme == Scheme.DTN:
-        name = encode_text(endpoint.name) if endpoint.name else encode_uint(0)
-        return b"\x82\x01" + name
+        return b"\x82\x01" + encode_text(endpoint.name) if endpoint.name else _DTN_NONE
     if endpoint.three_elements:
         return b"\x82\x02" + encode_array(
             encode_uint(endpoint.node >> 32),
             encode_uint(endpoint.node & 0xFFFFFFFF),
             encode_uint(endpoint.service),
         )
-    return b"\x82\x02\x82" + encode_uint(endpoint.node) + encode_uint(endpoint.service)
+    return _two_elements(endpoint.node, endpoint.service)
+
+
+@lru_cache(maxsize=1024)
+def _two_elements(node: int, service: int) -> bytes:
+    return _IPN_START + encode_uint(node) + encode_uint(service)
 
 
 def read_endpoint(data: bytes, at: int) -> tuple[EndpointId, int]:

@@ -1,5 +1,6 @@
 """The extension blocks that this node reads and writes (RFC 9171 section 4.4)."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from flight.relay.bundle.values import BlockFlag, BlockType, Bundle, CanonicalBlock
@@ -32,6 +33,7 @@ def bundle_age_block(age_ms: int, number: int) -> CanonicalBlock:
     return CanonicalBlock(BlockType.BUNDLE_AGE, number, encode_uint(age_ms), flags)
 
 
+@lru_cache(maxsize=256)
 def hop_count_block(hops: HopCount, number: int) -> CanonicalBlock:
     """Return the block that limits how far a bundle goes (RFC 9171 section 4.4.3)."""
     content = encode_array(encode_uint(hops.limit), encode_uint(hops.passed))

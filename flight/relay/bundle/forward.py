@@ -1,6 +1,7 @@
 """What a node does with a bundle between receiving and sending it (RFC 9171 sections 5.4-5.6)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from flight.instant import Instant
 from flight.relay.bundle.asb import read_security_block
@@ -32,8 +33,7 @@ MAX_LIFETIME_MS = 100 * 366 * 86_400_000
 _MAX_AGE_MS = 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What is left of a received bundle after its blocks were looked at."""
 
     bundle: Bundle | None
@@ -128,6 +128,8 @@ def _trouble(
     bundle: Bundle, block: CanonicalBlock, *, known: frozenset[int], encrypted: bool
 ) -> Reason | None:
     """Return why a block cannot be processed, or None when it can."""
+    if block.type == BlockType.PAYLOAD:
+        return None
     if block.type not in known:
         return Reason.BLOCK_UNSUPPORTED
     if encrypted:

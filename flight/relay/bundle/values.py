@@ -54,6 +54,8 @@ class BlockFlag(IntEnum):
 class BlockType(IntEnum):
     """Block types that this node knows (RFC 9171 section 9.1, RFC 9172 section 11.1)."""
 
+    __hash__ = int.__hash__  # in C, where an enum's own is in Python
+
     PAYLOAD = 1
     PREVIOUS_NODE = 6
     BUNDLE_AGE = 7

@@ -140,10 +140,13 @@ class LtpEngine:
 
     def _on_control(self, segment: Report | ReportAck | Cancel | CancelAck, now_ns: int) -> None:
         # Reports, the receiver's cancels and acknowledgements of ours concern our own sessions.
-        by_peer = isinstance(segment, ReportAck) or (
-            isinstance(segment, Cancel | CancelAck) and segment.by_sender
-        )
-        if isinstance(segment, CancelAck):
+        if isinstance(segment, Report):
+            by_peer = False
+        elif isinstance(segment, ReportAck):
+            by_peer = True
+        elif isinstance(segment, Cancel):
+            by_peer = segment.by_sender
+        else:
             by_peer = not segment.by_sender
         expected = self._settings.peer_engine_id if by_peer else self._settings.engine_id
         if segment.session.engine != expected:
@@ -194,6 +197,8 @@ class LtpEngine:
 
     def take_events(self) -> tuple[LtpEvent, ...]:
         """Return, and forget, what happened since the last call, in order."""
+        if not self._events:
+            return ()
         events = tuple(self._events)
         self._events.clear()
         return events

@@ -99,6 +99,8 @@ class OutgoingBlock:
     def queue_red(self, cutter: Cutter) -> int:
         """Queue the red part but its end; return the index to make the first checkpoint of."""
         last = self._cut_for_checkpoint(len(self) - 1, len(self))
+        if not last:
+            return last
         prefix, block, starts = b"\x00" + self._head, self._block, self._starts
         # All but the last two cuts are those of the table, with their fields ready made.
         ready = max(last - 1, 0)

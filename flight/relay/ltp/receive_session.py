@@ -21,6 +21,8 @@ PIECE_BYTES = 400
 class State(IntEnum):
     """Where a receiving session is."""
 
+    __hash__ = int.__hash__  # in C, where an enum's own is in Python
+
     RECEIVING = auto()
     """Parts of the red data are here."""
     WHOLE = auto()
@@ -35,6 +37,8 @@ class State(IntEnum):
 
 class Signal(IntEnum):
     """What happens to it."""
+
+    __hash__ = int.__hash__
 
     COMPLETED = auto()
     ACCEPTED = auto()

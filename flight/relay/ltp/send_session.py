@@ -9,6 +9,8 @@ from flight.relay.ltp.timers import Retry
 class State(IntEnum):
     """Where a sending session is."""
 
+    __hash__ = int.__hash__  # in C, where an enum's own is in Python
+
     SENDING = auto()
     """Segments of the block wait for the line."""
     WAITING = auto()
@@ -21,6 +23,8 @@ class State(IntEnum):
 
 class Signal(IntEnum):
     """What happens to it."""
+
+    __hash__ = int.__hash__
 
     ALL_SENT = auto()
     GAPS_REPORTED = auto()

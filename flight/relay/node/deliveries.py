@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from flight.instant import Instant
 from flight.relay.bpsec import SecurityPolicy, accept_bundle
@@ -13,8 +14,7 @@ from flight.relay.node.values import Delivery
 from flight.relay.store.values import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A bundle ready for its service."""
 
     bundle: Bundle

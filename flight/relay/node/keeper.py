@@ -1,19 +1,17 @@
 """The node's side of the store: what it asked for and why, and the bytes it has at hand."""
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flight.instant import Instant
-from flight.relay.bundle import Bundle, remaining_ms
+from flight.relay.bundle import Bundle, BundleId, remaining_ms
 from flight.relay.bundle.forward import MAX_LIFETIME_MS
-from flight.relay.node.labels import identity_of, label_of
+from flight.relay.node.labels import Label, encode_label, identity_of, label_from
 from flight.relay.store import Store
 from flight.relay.store.values import Delete, Fetch, Fetched, Missing, Put, Reason, Result, Scrub
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """Why a bundle was put: what to do once it is durable."""
 
     bundle: Bundle
@@ -27,6 +25,14 @@ class Wish:
     """Node number of the neighbour that sent the block."""
     is_counted: bool = True
     """Whether its sequence number comes from the node's own count."""
+
+
+class Asked(NamedTuple):
+    """A wish that is on its way to the store, and what was worked out for it."""
+
+    wish: Wish
+    bundle_id: BundleId
+    label: Label
 
 
 Kept: TypeAlias = bytes | Bundle
@@ -43,7 +49,7 @@ class Keeper:
         self._fetch_limit = fetch_limit
         self._cache: dict[int, Kept] = {}
         self._cached = 0
-        self._wishes: dict[int, Wish] = {}
+        self._asked: dict[int, Asked] = {}
         self._fetching: set[int] = set()
         self._owed: deque[Delete] = deque()
         self._finished: list[int] = []
@@ -54,11 +60,12 @@ class Keeper:
         primary = bundle.primary
         lifetime_ms = min(primary.lifetime_ms, MAX_LIFETIME_MS)
         is_ours = not wish.block
+        asked = Asked(wish, bundle.id, label_from(bundle, came_from=wish.came_from))
         ticket = self.store.submit(
             Put(
                 data=wish.data,
-                identity=identity_of(bundle.id),
-                label=label_of(bundle, came_from=wish.came_from),
+                identity=identity_of(asked.bundle_id),
+                label=encode_label(asked.label),
                 priority=priority,
                 expires_dtn_ms=primary.created_ms + lifetime_ms if primary.created_ms else 0,
                 left_ms=remaining_ms(bundle, resident_ms=0, now=now),
@@ -69,7 +76,7 @@ class Keeper:
         )
         if ticket is None:
             return False
-        self._wishes[ticket] = wish
+        self._asked[ticket] = asked
         return True
 
     def delete(self, sequences: tuple[int, ...], reason: Reason) -> None:
@@ -103,9 +110,9 @@ class Keeper:
         """Drop the bytes at hand; the store still has them."""
         self._forget(sequence)
 
-    def wish(self, ticket: int) -> Wish | None:
+    def take_asked(self, ticket: int) -> Asked | None:
         """Return, and forget, the wish behind a put."""
-        return self._wishes.pop(ticket, None)
+        return self._asked.pop(ticket, None)
 
     def take_done(self) -> tuple[Result, ...]:
         """Return the store's results so far; bytes that were asked for are at hand by then."""

@@ -1,7 +1,7 @@
 """What the store keeps of a bundle in its own terms: its identity, its way, its priority."""
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flight.relay.bundle import BlockType, Bundle, BundleFlag, BundleId
 from flight.relay.cbor import encode_uint, read_uint
@@ -19,8 +19,7 @@ _NUMBERS = struct.Struct(">QQQQ")
 _PLAIN = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """What routing and reporting need to know without reading the bundle."""
 
     destination: EndpointId
@@ -50,19 +49,18 @@ def label_from(bundle: Bundle, *, came_from: int | None) -> Label:
     return Label(primary.destination, report_to, flags, is_plain, came_from)
 
 
-def label_of(bundle: Bundle, *, came_from: int | None) -> bytes:
-    """Return a bundle's label as bytes for the store."""
-    label = label_from(bundle, came_from=came_from)
+def encode_label(label: Label) -> bytes:
+    """Return a label as bytes for the store."""
     return (
         encode_uint(label.flags | (_PLAIN if label.is_plain else 0))
         + encode_endpoint(label.destination)
         + encode_endpoint(label.report_to)
-        + (b"" if came_from is None else encode_uint(came_from))
+        + (b"" if label.came_from is None else encode_uint(label.came_from))
     )
 
 
 def read_label(label: bytes) -> Label:
-    """Return what label_of wrote; the store's CRC has vouched for it."""
+    """Return what encode_label wrote; the store's CRC has vouched for it."""
     bits, at = read_uint(label, 0)
     destination, at = read_endpoint(label, at)
     report_to, at = read_endpoint(label, at)

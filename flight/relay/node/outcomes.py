@@ -6,7 +6,7 @@ from flight.instant import Instant
 from flight.relay.node.deliveries import Deliveries
 from flight.relay.node.desk import Desk
 from flight.relay.node.inbound import Inbound
-from flight.relay.node.labels import label_from, read_identity, read_label
+from flight.relay.node.labels import read_identity, read_label
 from flight.relay.node.queues import UNDECIDED, Held, Stage
 from flight.relay.node.values import Buried, SendRefused, Stored, StoreTrouble
 from flight.relay.status import Status
@@ -37,21 +37,20 @@ class Outcomes:
             self.desk.forget(result.sequence)
 
     def _on_stored(self, result: stored.Stored, now: Instant) -> None:
-        wish = self.desk.keeper.wish(result.ticket)
-        if wish is None:
+        asked = self.desk.keeper.take_asked(result.ticket)
+        if asked is None:
             return
+        wish, bundle_id, label = asked
         if wish.ticket and result.entry.sequence in self.desk.queues.held:
             # Made again under its name after a restart, and here already.
-            self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
+            self.desk.events.append(Stored(wish.ticket, bundle_id))
             return
-        bundle = wish.bundle
-        label = label_from(bundle, came_from=wish.came_from)
-        held = Held(result.entry, bundle.id, label, wish.since, Stage.QUEUED)
+        held = Held(result.entry, bundle_id, label, wish.since, Stage.QUEUED)
         self._line_up(held, now)
-        self.desk.keeper.hold(result.entry.sequence, wish.data if label.is_plain else bundle)
+        self.desk.keeper.hold(result.entry.sequence, wish.data if label.is_plain else wish.bundle)
         if wish.ticket:
             self.desk.tally.sent += 1
-            self.desk.events.append(Stored(wish.ticket, wish.bundle.id))
+            self.desk.events.append(Stored(wish.ticket, bundle_id))
         elif wish.block:
             self.desk.tally.received += 1
             self.desk.report(held, Status.RECEIVED, now)
@@ -60,9 +59,10 @@ class Outcomes:
             self.desk.clerk.settle(result.entry.sequence)
 
     def _on_not_stored(self, result: stored.Duplicate | stored.Refused, now: Instant) -> None:
-        wish = self.desk.keeper.wish(result.ticket)
-        if wish is None:
+        asked = self.desk.keeper.take_asked(result.ticket)
+        if asked is None:
             return
+        wish = asked.wish
         is_refused = isinstance(result, stored.Refused)
         self.desk.tally.duplicates += not is_refused
         if wish.ticket:

@@ -16,6 +16,8 @@ UNSOLICITED = 0
 class Kind(IntEnum):
     """What an entry is. Numbers are on the medium: add, never renumber."""
 
+    __hash__ = int.__hash__  # in C, where an enum's own is in Python
+
     BUNDLE = 1
     SEEN = 2
     """The identity of a received bundle that has gone; it makes a second arrival a duplicate."""
