@@ -9,15 +9,17 @@ from matplotlib.figure import Figure
 
 from flight.autonomy.contrast import square
 from flight.autonomy.downlink import region
+from flight.autonomy.sample import PICTURE, TELEMETRY
 from flight.autonomy.terrain import Ground
 from flight.product.part import Header, ProductKind
-from flight.product.values import Kind
+from flight.product.values import Kind, SensorKind
 from ground.content import Content
 from ground.library import Library
 from ground.pictures.cubes import draw_classes, draw_cube
 from ground.pictures.frames import draw_frame, draw_hazards
 from ground.pictures.spectra import Curve, draw_reflectance, draw_xray
 from ground.pictures.style import save
+from ground.pictures.telemetry import draw_telemetry, is_telemetry
 from ground.pictures.values import HazardMap, View
 from ground.subject import Subject
 from ground.words import kind_name
@@ -59,6 +61,8 @@ def _draw_frame(about: Subject) -> Figure | None:
         return draw_cube(about.brightness(array), about.words("Cube"), anomalies=anomalies)
     if array.samples.ndim != 2:
         return None
+    if about.header.kind is ProductKind.FRAME and about.of_kind(SensorKind.SAMPLE):
+        return _draw_sample(about)
     what = "Thumbnail"
     if about.header.kind is ProductKind.FRAME:
         what = f"Whole frame{about.exactness}"
@@ -77,6 +81,30 @@ def _draw_range(about: Subject) -> Figure | None:
         return None
     heard = array.present & (array.samples > 0)
     return draw_frame(View(array.samples, heard), about.words("Range image"))
+
+
+def _draw_sample(about: Subject) -> Figure | None:
+    array = about.array
+    rows = array.samples[TELEMETRY]
+    if not is_telemetry(rows) or len(array.samples) <= len(rows):
+        return None
+    lost = ~array.present[TELEMETRY]
+    picture = View(array.samples[PICTURE], array.present[PICTURE])
+    return draw_telemetry(
+        np.where(lost, 0, rows), about.words("Sample, its picture and telemetry"), picture=picture
+    )
+
+
+def _draw_telemetry(about: Subject) -> Figure | None:
+    if not is_telemetry(about.array.samples):
+        return None
+    picture = about.companion(ProductKind.THUMBNAIL)
+    fits = picture is not None and picture.samples.ndim == 2
+    return draw_telemetry(
+        np.where(about.array.present, about.array.samples, 0),
+        about.words("Sample telemetry"),
+        picture=about.view(picture) if picture is not None and fits else None,
+    )
 
 
 def _draw_region(about: Subject) -> Figure | None:
@@ -180,4 +208,5 @@ _DRAWS: dict[ProductKind, Callable[[Subject], Figure | None]] = {
     ProductKind.CLASS_MAP: _draw_classes,
     ProductKind.SPECTRA: _draw_spectra,
     ProductKind.XRAY_SPECTRUM: _draw_xray,
+    ProductKind.TELEMETRY: _draw_telemetry,
 }

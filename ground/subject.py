@@ -53,10 +53,14 @@ class Subject:
         sites = self.findings(Kind.SAFE_SITE)
         return Site(sites[0].row, sites[0].column, sites[0].extent) if sites else None
 
+    def of_kind(self, kind: SensorKind) -> bool:
+        """Whether the frame is known to be of a sensor of this kind."""
+        return self.entry is not None and self.entry.step.kind is kind
+
     @property
     def metres_per_pixel(self) -> float | None:
         """The frame's scale where it is known."""
-        camera = self.entry is not None and self.entry.step.kind is SensorKind.CAMERA
+        camera = self.of_kind(SensorKind.CAMERA)
         return self.axis[0] / 1e6 if camera and self.axis and self.axis[0] > 0 else None
 
     @property
@@ -78,7 +82,8 @@ class Subject:
     def view(self, array: Decoded) -> View:
         """Return a camera picture, however coarse, in the frame's own pixels."""
         scale = 1
-        if self.entry is not None and self.entry.step.kind is SensorKind.CAMERA:
+        pictured = (SensorKind.CAMERA, SensorKind.SAMPLE)
+        if self.entry is not None and self.entry.step.kind in pictured:
             scale = max(1, max(self.entry.step.frame.shape) // max(array.samples.shape))
         return View(array.samples, array.present, scale=scale)
 

@@ -1,6 +1,7 @@
 """What the board's values say, in words and units, for people."""
 
 from flight.autonomy.mineral import Phase
+from flight.autonomy.sample import AMOUNTS_G
 from flight.product.events import EventReport
 from flight.product.journal import JournalEntry
 from flight.product.part import ProductKind
@@ -69,6 +70,15 @@ def oxide_name(metal: int) -> str:
     return OXIDES.get(metal, f"oxide of {element_name(metal)}")
 
 
+def amount_name(bracket: int) -> str:
+    """Return a bracket of a sample's amount in grams."""
+    if bracket <= 0:
+        return f"less than {AMOUNTS_G[0]} g"
+    if bracket >= len(AMOUNTS_G):
+        return f"more than {AMOUNTS_G[-1]} g"
+    return f"{AMOUNTS_G[bracket - 1]} to {AMOUNTS_G[bracket]} g"
+
+
 def reason_name(number: int) -> str:
     """Return why there is no answer."""
     known = number in {int(reason) for reason in NoAnswer}
@@ -95,6 +105,13 @@ def finding_words(finding: Finding) -> str:
         Kind.OXIDE: f"{oxide_name(f.label)}: {f.score / 1000:.2f} ± {f.extent / 1000:.2f} wt %",
         Kind.NO_ANSWER: f"no answer: {reason_name(f.label)}"
         + (f" in {f.extent} pixels" if f.extent else ""),
+        Kind.SEALED: f"canister shut and tight (raw output {f.score})",
+        Kind.SEAL_OBSTRUCTED: "lid down, but something holds it off the seal"
+        f" (raw output {f.score})",
+        Kind.JAM: f"scoop or lid jammed (raw output {f.score})",
+        Kind.ACQUIRED: f"sample aboard, {amount_name(f.label)} (raw output {f.score})",
+        Kind.NOT_ACQUIRED: f"nothing acquired: {amount_name(0)} (raw output {f.score})",
+        Kind.SPILL: f"soil spilled beside the canister (raw output {f.score})",
     }
     return sentences[f.kind]
 

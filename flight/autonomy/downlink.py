@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.sample import picture_of, telemetry_of
+from flight.autonomy.sample import PICTURE, TELEMETRY
 from flight.autonomy.tasks import Policy, class_map
 from flight.product.codecs import CodecId, Encoded, cut_even
 from flight.product.journal import JournalEntry, as_samples
@@ -109,7 +109,7 @@ def plan_products(
     if frame is not None and frame.kind is SensorKind.XRAY:
         plans.append(Plan(Slot.CURVES, ProductKind.XRAY_SPECTRUM, CodecId.SPECTRA, frame.samples))
     if frame is not None and frame.kind is SensorKind.SAMPLE:
-        rows = telemetry_of(frame.samples)
+        rows = frame.samples[TELEMETRY]
         plans.append(Plan(Slot.CURVES, ProductKind.TELEMETRY, CodecId.RAW, rows))
     plans += [
         Plan(Slot.FIRST_OUTPUT + index, ProductKind.OUTPUTS, CodecId.TENSOR, output)
@@ -188,7 +188,7 @@ def _picture(frame: Frame) -> Samples | None:
     """Return what of a frame a thumbnail shows; None: nothing."""
     if frame.kind is SensorKind.CAMERA:
         return frame.samples
-    picture = picture_of(frame.samples) if frame.kind is SensorKind.SAMPLE else None
+    picture = frame.samples[PICTURE] if frame.kind is SensorKind.SAMPLE else None
     return picture if picture is not None and picture.size else None
 
 

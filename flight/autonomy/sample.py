@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from flight.autonomy.contrast import compress, seen
 from flight.autonomy.grid import Integers
-from flight.product.values import Finding, Frame, Kind, NoAnswer, Samples, SensorKind, Tensor
+from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
 
 STEPS = 96
 """Rows and columns of the picture that the model sees, and moments of its telemetry."""
@@ -57,18 +57,21 @@ CHANNELS = (
     Channel("scoop arm", "deg", 10, 8192, 450, tared=True),
     Channel("canister mass", "g", 10, 8192, 1_000, tared=True),
     Channel("fill level", "mm", 10, 8192, 250, tared=True),
-    Channel("lid gap A", "um", 1, 8192, 150, tared=False),
-    Channel("lid gap B", "um", 1, 8192, 150, tared=False),
+    Channel("lid gap A", "µm", 1, 8192, 150, tared=False),
+    Channel("lid gap B", "µm", 1, 8192, 150, tared=False),
     Channel("closing force", "N", 10, 8192, 3_000, tared=True),
     Channel("motor temperature", "K", 10, 0, 3_000, tared=False),
     Channel("canister temperature", "K", 10, 0, 3_000, tared=False),
 )
 """In the order of their rows."""
 
+PICTURE, TELEMETRY = slice(None, -len(CHANNELS)), slice(-len(CHANNELS), None)
+"""Rows of a sample frame."""
+
 GAP_A, GAP_B, FORCE = 6, 7, 8
 """Rows without which nobody can say that a canister is shut."""
 
-TILT = Channel("lid tilt", "um", 1, 0, 150, tared=False)
+TILT = Channel("lid tilt", "µm", 1, 0, 150, tared=False)
 """Gap A less gap B, shown as one more row: the lid's lean while the gaps themselves are wide."""
 
 SHOWN = (*CHANNELS, TILT)
@@ -122,16 +125,6 @@ class SamplePolicy:
             raise ValueError("most_gap_um, most_tilt_um and least_force_n must be 0 or more")
 
 
-def picture_of(samples: Samples) -> Samples:
-    """Return the picture's rows of a sample frame."""
-    return samples[: -len(CHANNELS)]
-
-
-def telemetry_of(samples: Samples) -> Samples:
-    """Return the telemetry's rows of a sample frame, in the order of CHANNELS."""
-    return samples[-len(CHANNELS) :]
-
-
 def prepare(frame: Frame) -> Tensor | None:
     """Return (1, 108, 96, 1) int8 for the model, or None where the frame is unusable.
 
@@ -143,8 +136,8 @@ def prepare(frame: Frame) -> Tensor | None:
         return None
     if samples.shape[0] <= len(CHANNELS) or samples.shape[1] < STEPS:
         return None
-    picture = seen(picture_of(samples), STEPS, reach=WINDOW_REACH)
-    telemetry = courses(telemetry_of(samples))
+    picture = seen(samples[PICTURE], STEPS, reach=WINDOW_REACH)
+    telemetry = courses(samples[TELEMETRY])
     if picture is None or (telemetry[[GAP_A, GAP_B, FORCE], 0] == DEAD).any():
         return None
     return np.concatenate([picture, telemetry]).astype(np.int8)[None, :, :, None]

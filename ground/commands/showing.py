@@ -30,6 +30,7 @@ PICTURED = (
     ProductKind.CLASS_MAP,
     ProductKind.SPECTRA,
     ProductKind.XRAY_SPECTRUM,
+    ProductKind.TELEMETRY,
 )
 """Kinds that `--all` draws."""
 

@@ -15,6 +15,7 @@ from ground.pictures.values import clusters
 from ground.report.charts import Label, Line, curve_chart
 from ground.report.images import colour_image, grey_image
 from ground.report.markup import Child, Html, join, tag
+from ground.report.samples import sample_pictures
 from ground.soils import comparison_rows
 from ground.subject import Subject
 from ground.times import utc
@@ -40,6 +41,7 @@ def frame_card(library: Library, header: Header, entry: JournalEntry) -> Html:
         SensorKind.CAMERA: _camera,
         SensorKind.CUBE: _cube,
         SensorKind.XRAY: _xray,
+        SensorKind.SAMPLE: _sample,
     }[entry.step.kind](library, header, entry)
     decision = entry.decision
     compared = _comparison(comparison_rows(decision.findings))
@@ -241,6 +243,15 @@ def _comparison(rows: list[tuple[str, ...]]) -> list[Html]:
     words = "Oxides with 1 sigma beside the nearest of the returned soils, in mass percent."
     table = tag("table", tag("thead", head), tag("tbody", *body))
     return [tag("p", words, class_="quiet small"), table]
+
+
+def _sample(library: Library, header: Header, entry: JournalEntry) -> Html:
+    picture = _about(library, header, entry, ProductKind.FRAME) or _about(
+        library, header, entry, ProductKind.THUMBNAIL
+    )
+    telemetry = _about(library, header, entry, ProductKind.TELEMETRY)
+    pieces = sample_pictures(picture, telemetry)
+    return join(pieces) if pieces else _absent("pictures have not arrived")
 
 
 def _absent(what: str) -> Html:

@@ -33,6 +33,10 @@ _CAMERA_WORDS = (
 _CUBE_WORDS = (
     "Brightness where the cube is here, the class of each pixel, and the strangest spectra."
 )
+_SAMPLE_WORDS = (
+    "The open canister before its lid closed, and what its mechanisms' sensors gave until it was"
+    " shut. A canister is called sealed only where model, gaps and force agree."
+)
 _XRAY_WORDS = (
     "Counts over energy on a logarithmic scale, with the elements found; orange names are"
     " suspected contamination. Oxides are the model's word, elements are counted lines."
@@ -200,4 +204,5 @@ _SENSORS = (
     (SensorKind.CAMERA, "Camera", _CAMERA_WORDS),
     (SensorKind.CUBE, "Spectrometer", _CUBE_WORDS),
     (SensorKind.XRAY, "X-ray", _XRAY_WORDS),
+    (SensorKind.SAMPLE, "Sample", _SAMPLE_WORDS),
 )
