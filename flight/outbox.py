@@ -14,6 +14,7 @@ from flight.board.jobs import Answer, EncodeJob
 from flight.instant import Instant
 from flight.product.codecs import CODECS
 from flight.product.events import Event, Happening
+from flight.product.names import bundle_sequence
 from flight.product.part import Header, Part, ProductId, cut_bytes
 
 MAX_PLANS_WAITING = 256
@@ -190,7 +191,7 @@ class Outbox:
             self.bytes_made += len(payload)
             if job.group is not None:
                 self._outstanding[job.group] += 1
-            name = (job.about.taken.dtn_ms, _sequence(job.about.id, index))
+            name = (job.about.taken.dtn_ms, bundle_sequence(job.about.id, index))
             self._hand_over(_Sent(job.group, payload, job.plan.kind.priority, name), now)
 
     def _hand_over(self, sent: _Sent, now: Instant) -> None:
@@ -210,11 +211,6 @@ def _about(job: _Job, plan: Plan) -> About:
     """Return what the header of one of a job's products says: its number goes by its slot."""
     number = job.about.id.number - job.plan.slot + plan.slot
     return replace(job.about, id=replace(job.about.id, number=number))
-
-
-def _sequence(product: ProductId, index: int) -> int:
-    """Return the sequence number that belongs to one part of one product for good."""
-    return (product.boot << 40) | (product.number << 14) | index
 
 
 def _payloads(

@@ -17,6 +17,7 @@ from ground.commands import (
     reporting,
     requesting,
     showing,
+    tracing,
 )
 from ground.commands.common import CANNOT, OK, Run, UsageError
 
@@ -29,6 +30,7 @@ _COMMANDS = (
     reporting,
     requesting,
     pinging,
+    tracing,
     indexing,
 )
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from flight.product.errors import WireError
 from flight.product.part import Header, Part, ProductId, decode_part
 from flight.relay.endpoint import parse_endpoint
+from flight.relay.errors import WireError as RelayError
 from flight.relay.node.labels import DEFAULT_PRIORITY, priority_of
-from ground.catalogue import KEPT, REFUSED, REPEATED, Catalogue
+from ground.catalogue import KEPT, NOTICE, REFUSED, REPEATED, Catalogue
+from ground.notices import read_notice
 from ground.raw import (
     Arrival,
     Damage,
@@ -135,13 +137,20 @@ class Archive:
         return place.offset + place.length
 
     def _classify(self, place: Place, arrival: Arrival) -> None:
-        """Note an arrival as kept, repeated or refused. Nothing it says may stop the next one."""
+        """Note what an arrival is. Nothing it says may stop the next one."""
         priority = _priority(arrival)
         try:
+            notice = read_notice(arrival)
+            if notice is not None:
+                number = self.catalogue.add_arrival(
+                    place, arrival, priority=priority, outcome=NOTICE
+                )
+                self.catalogue.notices.add(notice, arrival, number)
+                return
             part = decode_part(arrival.payload)
             _check_sender(part, arrival)
             repeated = self._check(part)
-        except WireError as error:
+        except (WireError, RelayError) as error:
             self.catalogue.add_arrival(
                 place, arrival, priority=priority, outcome=REFUSED, reason=str(error)[:300]
             )

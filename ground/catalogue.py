@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flight.product.part import Header, Part, ProductId
+from ground.notices import NOTICES_SCHEMA, Notices
 from ground.raw import Arrival, Damage, Place
 from ground.rows import (
     HEADER_COLUMNS,
@@ -23,10 +24,11 @@ from ground.rows import (
     where_clause,
 )
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; another one on the disk is rebuilt."""
 
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE raw_files (
     name TEXT PRIMARY KEY, indexed_bytes INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE bundles (
@@ -53,12 +55,15 @@ CREATE TABLE damages (
     file TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
     PRIMARY KEY (file, offset)) WITHOUT ROWID;
 """
+    + NOTICES_SCHEMA
+)
 
 BUSY_S = 30.0
 """How long to wait for another process that is writing."""
 
-KEPT, REPEATED, REFUSED = "kept", "repeated", "refused"
-"""Outcomes of an arrival: a new part; one we had already; not a part we can use."""
+KEPT, REPEATED, REFUSED, NOTICE = "kept", "repeated", "refused", "notice"
+"""Outcomes of an arrival: a new part; one we had already; nothing that we can use; a status report
+or a tombstone."""
 
 
 class CatalogueError(RuntimeError):
@@ -83,6 +88,7 @@ class Catalogue:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             self._database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
             _prepare(self._database, anew=False)
+        self.notices = Notices(self._database)
 
     def close(self) -> None:
         """Close the connection."""
@@ -208,10 +214,10 @@ class Catalogue:
         )
 
     def tally(self) -> Tally:
-        """Return how many arrivals were kept, repeated and refused."""
+        """Return how many arrivals there are of each outcome."""
         rows = self._database.execute("SELECT outcome, count(*) FROM bundles GROUP BY outcome")
         counts = {str(outcome): int(count) for outcome, count in rows}
-        return Tally(counts.get(KEPT, 0), counts.get(REPEATED, 0), counts.get(REFUSED, 0))
+        return Tally(*(counts.get(outcome, 0) for outcome in (KEPT, REPEATED, REFUSED, NOTICE)))
 
     def refusals(self) -> tuple[tuple[str, str], ...]:
         """Return (bundle, reason) of every arrival that was refused, in order of arrival."""

@@ -61,6 +61,8 @@ class Tally:
     kept: int
     repeated: int
     refused: int
+    notices: int
+    """Status reports and tombstones."""
 
 
 def read_header(cells: Cells) -> Header:

@@ -28,10 +28,12 @@ from flight.relay.node import (
     SendRefused,
     Stored,
     StoreTrouble,
+    Tombstone,
 )
 from flight.relay.store import Store
 from flight.relay.store.values import Trouble
 from ground.archive import Archive
+from ground.notices import read_notice, tombstone_words
 from ground.raw import Arrival
 from ground.requests import Request, mark_sent, read_requests
 
@@ -191,6 +193,7 @@ class Station:
             self._news.append(f"archive: {error.strerror or error}; trying again")
             return
         for delivery in self._pending:
+            self._news += _said_of_losses(delivery)
             self._node.release(delivery, now)
         self.counts.deliveries += len(self._pending)
         self.counts.heard_ns = now.mono_ns
@@ -249,6 +252,16 @@ def _arrival(delivery: Delivery) -> Arrival:
         received_ms=delivery.received.dtn_ms,
         payload=delivery.payload,
     )
+
+
+def _said_of_losses(delivery: Delivery) -> list[str]:
+    try:
+        notice = read_notice(_arrival(delivery))
+    except WireError:
+        return []  # the archive says why it refused it
+    if not isinstance(notice, Tombstone):
+        return []
+    return [tombstone_words(notice, str(delivery.source))]
 
 
 def _say(command: Command) -> str:

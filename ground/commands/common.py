@@ -9,10 +9,14 @@ from typing import TypeAlias
 from flight.product.part import ProductId
 from ground.archive import Archive
 from ground.console import clean
+from ground.notices import loss_words
 from ground.times import parse_utc
 
 OK, FOUND, CANNOT = 0, 1, 2
 """Exit codes: all is well; something was found; it cannot be done as asked."""
+
+MOST_LOSSES = 20
+"""Named losses printed after a table."""
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Run: TypeAlias = Callable[[argparse.Namespace], int]
@@ -98,9 +102,17 @@ def read_time(text: str) -> int:
 
 
 def print_losses(archive: Archive) -> None:
-    """Print what arrived and is not in any product, and what rot has taken."""
+    """Print what arrived and is not in any product, what was given up, what rot has taken."""
     tally = archive.catalogue.tally()
-    print(f"{tally.kept} parts kept, {tally.repeated} came again, {tally.refused} refused")
+    print(
+        f"{tally.kept} parts kept, {tally.repeated} came again, {tally.notices} notices,"
+        f" {tally.refused} refused"
+    )
+    losses = archive.catalogue.notices.losses()
+    for loss in losses[:MOST_LOSSES]:
+        print(f"  lost     {clean(loss_words(loss))}")
+    if len(losses) > MOST_LOSSES:
+        print(f"  lost     and {len(losses) - MOST_LOSSES} more; `ground ls --losses` has all")
     for bundle, reason in archive.catalogue.refusals()[:5]:
         print(f"  refused  {clean(bundle)}: {clean(reason)}")
     for damage in archive.catalogue.damages():

@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
                     "kept": tally.kept,
                     "repeated": tally.repeated,
                     "refused": tally.refused,
+                    "notices": tally.notices,
                     "damages": [
                         {"file": d.file, "offset": d.offset, "length": d.length} for d in damages
                     ],

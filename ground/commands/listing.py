@@ -1,6 +1,7 @@
 """`ground ls`: the products that arrived."""
 
 import argparse
+from dataclasses import asdict
 
 from flight.product.part import ProductKind
 from ground.archive import open_archive
@@ -16,6 +17,7 @@ from ground.commands.common import (
     read_time,
 )
 from ground.console import table
+from ground.notices import LOSS_REASONS, loss_name
 from ground.rows import Filter, Row
 from ground.times import data_size, utc
 from ground.words import FRAMELESS, kind_name, ranges
@@ -25,6 +27,8 @@ _HEAD = (
     "product", "kind", "priority", "sensor", "frame", "taken (UTC)", "received (UTC)", "parts",
     "size", "missing parts",
 )  # fmt: skip
+
+_LOSSES_HEAD = ("lost", "priority", "size", "made (UTC)", "given up by", "told (UTC)", "why")
 
 
 def add(subparsers: Subparsers) -> None:
@@ -63,10 +67,17 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--missing", action="store_true", help="only products with missing parts; exit 1 if any"
     )
+    parser.add_argument(
+        "--losses",
+        action="store_true",
+        help="instead, what nodes on the way gave up and named in tombstones; exit 1 if any",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """List products."""
+    """List products, or losses."""
+    if options.losses:
+        return _list_losses(options)
     chosen = Filter(
         kinds=frozenset(_KINDS[name] for name in options.kind),
         priorities=frozenset(options.priority),
@@ -87,6 +98,29 @@ def run(options: argparse.Namespace) -> int:
             print(f"\n{len(rows)} products, {incomplete} incomplete")
             print_losses(archive)
     return FOUND if options.missing and rows else OK
+
+
+def _list_losses(options: argparse.Namespace) -> int:
+    with open_archive(options.archive) as archive:
+        losses = archive.catalogue.notices.losses()
+    if options.json:
+        print_json([asdict(loss) | {"reason": loss.reason.name.lower()} for loss in losses])
+    else:
+        rows = [
+            (
+                loss_name(loss),
+                str(loss.priority),
+                data_size(loss.length),
+                utc(loss.created_ms),
+                loss.reporter,
+                utc(loss.told_ms),
+                LOSS_REASONS[loss.reason],
+            )
+            for loss in losses
+        ]
+        print(table(_LOSSES_HEAD, rows, right=" rr"))
+        print(f"\n{len(losses)} bundles were given up")
+    return FOUND if losses else OK
 
 
 def row_json(row: Row) -> dict[str, object]:

@@ -18,6 +18,7 @@ from ground.report.tables import (
     decisions_table,
     events_table,
     losses_list,
+    losses_table,
     products_table,
     section,
 )
@@ -78,6 +79,7 @@ def _page(run: Run, progress: Progress) -> str:
             events_table(run),
             boots_table(run),
             products_table(run),
+            losses_table(run),
             losses_list(run),
             tag(
                 "footer", "Made by `ground report`. This file needs no network and runs no script."

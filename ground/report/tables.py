@@ -7,6 +7,7 @@ from flight.product.journal import JournalEntry
 from flight.product.part import Header, ProductKind
 from ground.archive import Archive
 from ground.library import Library
+from ground.notices import LOSS_REASONS, loss_name
 from ground.replay import Check, Outcome, Replay
 from ground.report.markup import Child, Html, join, tag
 from ground.rows import Filter, Row
@@ -138,6 +139,25 @@ def products_table(run: Run) -> Html:
             "missing")  # fmt: skip
     words = "All that arrived, in order of arrival."
     return _table_section("Products", words, head, rows, folded=True)
+
+
+def losses_table(run: Run) -> Html:
+    """Return what was given up on the way, as the nodes named it."""
+    rows: list[Sequence[Child]] = [
+        (
+            utc(loss.told_ms),
+            loss.reporter,
+            loss_name(loss),
+            str(loss.priority),
+            data_size(loss.length),
+            LOSS_REASONS[loss.reason],
+            utc(loss.created_ms),
+        )
+        for loss in run.archive.catalogue.notices.losses()
+    ]
+    head = ("told (UTC)", "by", "lost", "priority", "size", "why", "made (UTC)")
+    words = "What nodes gave up, and said so in a tombstone. All else that is missing may yet come."
+    return _table_section("Named losses", words, head, rows)
 
 
 def losses_list(run: Run) -> Html:

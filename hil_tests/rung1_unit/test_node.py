@@ -9,12 +9,15 @@ import pytest
 
 from flight.instant import Instant
 from flight.relay.bundle import (
+    BlockFlag,
     BundleFlag,
+    CanonicalBlock,
     encode_bundle,
     fragment_bundle,
     make_bundle,
     read_bundle,
 )
+from flight.relay.bundle import Reason as BundleReason
 from flight.relay.bundle.extension import bundle_age_ms, hop_count, previous_node
 from flight.relay.contacts import Contact, ContactPlan, Range
 from flight.relay.endpoint import EndpointId, ipn
@@ -494,3 +497,19 @@ def test_an_operator_may_drop_a_bundle_and_a_tombstone_says_so() -> None:
     assert isinstance(buried, Buried)
     assert buried.reason is Reason.DROPPED
     assert node.bundles() == ()
+
+
+@pytest.mark.parametrize("flags", [0, BlockFlag.DELETE_BUNDLE_UNPROCESSED])
+def test_a_block_that_asks_for_it_is_reported_when_it_cannot_be_read(flags: int) -> None:
+    there = world(1, 2)
+    bundle = read_bundle(foreign(1, ipn(2, 65)))
+    unknown = CanonicalBlock(192, 9, b"?", flags | BlockFlag.REPORT_UNPROCESSED)
+    primary = replace(bundle.primary, report_to=ipn(1, 0))
+    inject(there, "2", encode_bundle(replace(bundle, primary=primary).with_block(unknown)))
+    there.run(5)
+    (said,) = there.said("1", ReportReceived)
+    assert isinstance(said, ReportReceived)
+    assert said.reporter == ipn(2, 0)
+    assert said.report.asserted == ((Status.RECEIVED, None),)
+    assert said.report.reason == BundleReason.BLOCK_UNSUPPORTED
+    assert len(there.deliveries) == (0 if flags else 1)
