@@ -1,22 +1,26 @@
 """The map codec: (rows, columns) uint8 labels or masks, lossless, in tiles that decode alone.
 
-A label is nearly always one of its neighbours', so what is coded is which of the distinct ones
-among W, N, NE and NW it is, under a context that says which of these and of WW and NN are alike.
+A label is nearly always one of its neighbours', so what is asked is whether it is W's, or else
+N's, NE's, NW's, as far as these differ. How likely that is depends on which of the neighbours are
+alike: first of those four; and where that has surprised often enough, also on which of them the
+ones further out are like, pair by pair (a context tree that grows with what it has seen). So a
+map of few pixels soon knows what it needs, and one of many learns its fine texture.
+
 A label that is none of them is foretold by what has stood east of W and south of N instead.
-Where all are alike and the row above goes on unchanged, one symbol says how the whole stretch
-goes on, so that large plain areas cost next to nothing, in bytes and in time.
+Where all are alike and the rows above go on unchanged, one question settles the whole stretch, so
+that large plain areas cost next to nothing, in bytes and in time.
 """
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from operator import add
 
 import numpy as np
 
 from flight.product.codecs.geometry import cut_even
-from flight.product.codecs.rangecoder import RangeDecoder, RangeEncoder, Tokens
+from flight.product.codecs.mapmodel import Model, Row
+from flight.product.codecs.rangecoder import RangeDecoder, RangeEncoder
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
     Block,
@@ -30,19 +34,25 @@ from flight.product.codecs.types import (
 )
 from flight.product.errors import WireError
 
-_RAW, _MODEL = 0, 1
-_PAD = 2
-_BROKEN = 4
-"""The context of a pixel known to differ: contexts below are plain ones, from 8 on mixed."""
-_STEP = 4
-_HALVE_ABOVE = 1600
-_LABEL_STEP = 2
-_HALVE_LABELS_ABOVE = 1 << 12
-"""One label's count, so that the total of 256 stays far below what the coder can divide."""
-_MAXIMUM_EXPANSION = 1 << 14
-"""Pixels a byte of stream: a plain map of 1,024 rows still fits, a decoding bomb does not."""
+_RAW = 0
+"""The first byte of a part; any other is how many labels there may be, and the largest is all."""
+_MOST_LABELS = 255
+_HOPELESS = 2
+"""Only a map that the model shrinks by less than this is worth trying without it."""
+_PAD = 3
+_PIXELS_A_BYTE = 1 << 16
+_FREE_ROWS, _ROWS_A_BYTE = 1 << 10, 16
+_FREE_CODED, _CODED_A_BYTE = 1 << 14, 1 << 8
+"""What a stream of so many bytes may ask for: pixels in all, rows, and pixels that are not in a
+stretch. Each costs time, so a short stream that claims more is refused, and what would need more
+(a fine regular pattern) is not coded so."""
 
-Rows = list[list[int]]
+_OTHER = 4
+"""What a neighbour is that is like none of the first four."""
+_WAYS = _OTHER + 1
+_NAMED = _WAYS * _WAYS
+_SURPRISES = 16
+"""A case of the tree that has surprised more often than this is divided."""
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -51,243 +61,193 @@ def _cut(shape: Shape, options: Options) -> Iterator[Box]:
     return cut_even(shape, (options.tile * 2, options.tile * 2))
 
 
-class _Model:
-    """The adaptive counts, the same at both ends."""
+class _Writer(RangeEncoder):
+    """Codes places and labels; answers are coded as they are."""
 
-    def __init__(self, labels: int) -> None:
-        self._ranks: dict[int, list[int]] = {}
-        self._labels = labels
-        self._east: dict[int, list[int]] = {}
-        self._south: dict[int, list[int]] = {}
-        self._stretches: dict[int, Tokens] = {}
+    def place(self, place: int, length: int) -> int:
+        """Code one of ``length`` places and return it."""
+        self.put(place, 1, length)
+        return place
 
-    def ranks(self, context: int, count: int) -> list[int]:
-        """Return a context's counts of each candidate and of "none", and their total."""
-        counts = self._ranks.get(context)
-        if counts is None:
-            counts = [6] + [2] * (count - 1) + [1, 5 + 2 * count]
-            self._ranks[context] = counts
-        return counts
-
-    @staticmethod
-    def learn_rank(counts: list[int], rank: int) -> None:
-        """Count a rank; old counts fade."""
-        counts[rank] += _STEP
-        counts[-1] += _STEP
-        if counts[-1] > _HALVE_ABOVE:
-            counts[:-1] = [(count + 1) >> 1 for count in counts[:-1]]
-            counts[-1] = sum(counts[:-1])
-
-    def labels(self, west: int, north: int, candidates: list[int]) -> list[int]:
-        """Return the counts of labels beside such neighbours; a candidate's is 0."""
-        counts = list(map(add, self._beside(self._east, west), self._beside(self._south, north)))
-        for candidate in candidates:
-            counts[candidate] = 0
-        return counts
-
-    def learn_label(self, west: int, north: int, label: int) -> None:
-        """Count a label that was no candidate; old counts fade."""
-        for counts in (self._beside(self._east, west), self._beside(self._south, north)):
-            counts[label] += _LABEL_STEP
-            if counts[label] > _HALVE_LABELS_ABOVE:
-                counts[:] = [(count + 1) >> 1 for count in counts]
-
-    def _beside(self, table: dict[int, list[int]], neighbour: int) -> list[int]:
-        counts = table.get(neighbour)
-        if counts is None:
-            counts = table[neighbour] = [1] * self._labels
-        return counts
-
-    def stretch(self, length: int) -> Tokens:
-        """Return the model of "does it go on to the end" for stretches about so long."""
-        bucket = length.bit_length()
-        tokens = self._stretches.get(bucket)
-        if tokens is None:
-            tokens = self._stretches[bucket] = Tokens(2)
-        return tokens
-
-
-def _context(
-    row: list[int], above: list[int], above2: list[int], column: int
-) -> tuple[int, list[int]]:
-    """Return the context of a pixel and its distinct neighbours, the likeliest first."""
-    west, north = row[column - 1], above[column]
-    north_east, north_west = above[column + 1], above[column - 1]
-    west2, north2 = row[column - 2], above2[column]
-    if west == north == north_east == north_west:
-        return (0 if west2 == west else 2) + (0 if north2 == north else 1), [west]
-    candidates = [west]
-    if north != west:
-        candidates.append(north)
-    if north_east not in candidates:
-        candidates.append(north_east)
-    if north_west not in candidates:
-        candidates.append(north_west)
-    alike = (
-        (west == north)
-        | (north == north_east) << 1
-        | (west == north_west) << 2
-        | (west2 == west) << 3
-        | (north2 == north) << 4
-        | (west == north_east) << 5
-        | (north == north_west) << 6
-    )
-    return 8 + alike, candidates
-
-
-def _stretches(above: list[int], above2: list[int]) -> list[int]:
-    """Return for each column how far from there on both rows above are one label.
-
-    A stretch ends one column before the change, so that every pixel in it has plain neighbours.
-    """
-    lengths = [0] * len(above)
-    run = 0
-    for column in range(len(above) - 2, 0, -1):
-        plain = above[column - 1] == above[column] == above[column + 1] == above2[column]
-        run = run + 1 if plain else 0
-        lengths[column] = run
-    return lengths
-
-
-class _Writer:
-    """Codes what the rows already hold."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.coder = RangeEncoder()
-
-    def rank(
-        self,
-        model: _Model,
-        counts: list[int],
-        candidates: list[int],
-        north: int,
-        at: tuple[int, int],
-    ) -> int:
-        """Code the pixel's rank among its candidates; return its label."""
-        label = self._rows[at[0]][at[1]]
-        if label in candidates:
-            rank = candidates.index(label)
-            self.coder.put(sum(counts[:rank]), counts[rank], counts[-1])
-        else:
-            rank = len(candidates)
-            self.coder.put(counts[-1] - counts[rank], counts[rank], counts[-1])
-            labels = model.labels(candidates[0], north, candidates)
-            self.coder.put(sum(labels[:label]), labels[label], sum(labels))
-            model.learn_label(candidates[0], north, label)
-        model.learn_rank(counts, rank)
+    def label(self, counts: Row, label: int) -> int:
+        """Code a label by the counts of all and return it."""
+        self.put(sum(counts[:label]), counts[label], sum(counts))
         return label
 
-    def stretch(self, model: _Model, length: int, label: int, at: tuple[int, int]) -> int:
-        """Code how many of the next ``length`` pixels have the label; return it."""
-        row, column = at
-        pixels = self._rows[row]
-        same = 0
-        while same < length and pixels[column + same] == label:
-            same += 1
-        model.stretch(length).put(self.coder, int(same < length))
-        if same < length:
-            self.coder.put(same, 1, length)
-        return same
 
+class _Reader(RangeDecoder):
+    """Gives back what a writer coded; what it is told in advance means nothing."""
 
-class _Reader:
-    """Gives back what a writer coded."""
+    def place(self, place: int, length: int) -> int:
+        """Return one of ``length`` places."""
+        place = self.look(length)
+        self.take(place, 1)
+        return place
 
-    def __init__(self, data: bytes) -> None:
-        self._coder = RangeDecoder(data)
-
-    def rank(
-        self,
-        model: _Model,
-        counts: list[int],
-        candidates: list[int],
-        north: int,
-        at: tuple[int, int],
-    ) -> int:
-        """Return the label of the pixel."""
-        del at
-        look = self._coder.look(counts[-1])
-        rank = below = 0
-        while look >= below + counts[rank]:
-            below += counts[rank]
-            rank += 1
-        self._coder.take(below, counts[rank])
-        model.learn_rank(counts, rank)
-        return candidates[rank] if rank < len(candidates) else self._other(model, candidates, north)
-
-    def _other(self, model: _Model, candidates: list[int], north: int) -> int:
-        ends = list(accumulate(model.labels(candidates[0], north, candidates)))
+    def label(self, counts: Row, label: int) -> int:
+        """Return a label."""
+        ends = list(accumulate(counts))
         if not ends[-1]:
             raise WireError("a label that does not exist")
-        label = bisect_right(ends, self._coder.look(ends[-1]))
+        label = bisect_right(ends, self.look(ends[-1]))
         below = ends[label - 1] if label else 0
-        self._coder.take(below, ends[label] - below)
-        model.learn_label(candidates[0], north, label)
+        self.take(below, ends[label] - below)
         return label
 
-    def stretch(self, model: _Model, length: int, label: int, at: tuple[int, int]) -> int:
-        """Return how many of the next ``length`` pixels have the label."""
-        del label, at
-        if not model.stretch(length).take(self._coder):
-            return length
-        same = self._coder.look(length)
-        self._coder.take(same, 1)
-        return same
+
+def _affords(shape: Shape, coded: int, stream_bytes: int) -> bool:
+    """Return whether a stream is long enough for a map that takes so much work."""
+    return (
+        math.prod(shape) <= stream_bytes * _PIXELS_A_BYTE
+        and shape[0] <= _FREE_ROWS + stream_bytes * _ROWS_A_BYTE
+        and coded <= _FREE_CODED + stream_bytes * _CODED_A_BYTE
+    )
 
 
-def _walk(rows: Rows, shape: Shape, model: _Model, coder: _Writer | _Reader) -> None:
-    """Take every pixel in turn; a reader fills the rows, a writer finds them filled."""
-    height, width = shape
-    end = width + _PAD
-    for y in range(_PAD, height + _PAD):
-        row, above, above2 = rows[y], rows[y - 1], rows[y - 2]
+def _walk(
+    rows: list[Row], shape: Shape, model: Model, coder: _Writer | _Reader, stream_bytes: int
+) -> int:
+    """Take every pixel in turn and return how many were in no stretch.
+
+    A reader fills the rows, a writer finds them filled.
+
+    Raises:
+        WireError: so long a stream cannot hold so many pixels.
+    """
+    coded = 0
+    end = shape[1] + _PAD
+    corners = model.corners
+    for y in range(_PAD, shape[0] + _PAD):
+        row, above, above2, above3 = rows[y], rows[y - 1], rows[y - 2], rows[y - 3]
+        row[:_PAD] = [above[_PAD]] * _PAD
+        levels = (
+            (row, -2, above2, 0, 0),
+            (above2, 1, above2, -1, 0),
+            (above, 2, above, -2, _NAMED),
+            (row, -3, above3, 0, 0),
+            (above2, 2, above3, 1, 0),
+            (above, 3, above, -3, 0),
+        )
         stretches = _stretches(above, above2)
         column = _PAD
         while column < end:
-            length = min(stretches[column], end - column)
-            label = row[column - 1]
-            broken = False
-            if length and label == above[column] == row[column - 2]:
-                same = coder.stretch(model, length, label, (y, column))
-                row[column : column + same] = [label] * same
+            west, north = row[column - 1], above[column]
+            length = stretches[column]
+            if length and west == north == row[column - 2] == row[column - 3]:
+                same = _take_stretch(row, column, length, model, coder)
                 column += same
-                if same == length:
-                    continue
-                broken = True
-            context, candidates = _context(row, above, above2, column)
-            if broken:
-                context = _BROKEN
-            counts = model.ranks(context * 8 + len(candidates), len(candidates))
-            row[column] = coder.rank(model, counts, candidates, above[column], (y, column))
+                if same < length:
+                    row[column] = _take_other(row[column], west, (west,), model, coder)
+                    column += 1
+                continue
+            corner = west, north, above[column + 1], above[column - 1]
+            case, ranks = corners.get(corner) or model.new_corner(corner)
+            new = -1
+            for one, across, other, other_across, named in levels:
+                if case.questions.surprises <= _SURPRISES:
+                    break
+                alike = ranks.get(one[column + across], _OTHER) * _WAYS
+                alike += west * named + ranks.get(other[column + other_across], _OTHER)
+                part = case.parts.get(alike)
+                if part is None:
+                    new = alike
+                    break
+                case = part
+            questions = case.questions
+            label = row[column]
+            for candidate, rank in ranks.items():
+                if coder.answer(questions, rank, candidate == label):
+                    row[column] = candidate
+                    break
+            else:
+                row[column] = _take_other(label, north, ranks, model, coder)
+            if new >= 0:
+                case.divide(new)
             column += 1
+            coded += 1
+        if not _affords(shape, coded, stream_bytes):
+            raise WireError("the stream is too short for its pixels")
+        row[end:] = [row[end - 1]] * _PAD
+    return coded
+
+
+def _stretches(above: Row, above2: Row) -> Row:
+    """Return for each column how long a stretch begins there, given the two rows above.
+
+    In a stretch the five pixels above and the three above them that lie around each pixel are
+    one label.
+    """
+    near, far = np.frombuffer(bytes(above), np.uint8), np.frombuffer(bytes(above2), np.uint8)
+    plain = near == far
+    changed, changed_far = near[1:] != near[:-1], far[1:] != far[:-1]
+    plain[_PAD:-_PAD] &= ~(
+        (changed[1:-4] | changed[2:-3] | changed[3:-2] | changed[4:-1])
+        | (changed_far[2:-3] | changed_far[3:-2])
+    )
+    plain[-_PAD:] = False
+    places = np.arange(near.size)
+    ends = np.where(plain, near.size, places)
+    lengths: Row = (np.minimum.accumulate(ends[::-1])[::-1] - places).tolist()
+    return lengths
+
+
+def _take_stretch(
+    row: Row, column: int, length: int, model: Model, coder: _Writer | _Reader
+) -> int:
+    """Return how many of the next pixels are like their west neighbour, ``length`` at most."""
+    plain = [row[column - 1]] * length
+    same = length
+    if coder.answer(model.stretch(length), 0, row[column : column + length] == plain):
+        row[column : column + length] = plain
+        return length
+    same = next((at for at in range(length) if row[column + at] != plain[0]), 0)
+    same = coder.place(same, length)
+    row[column : column + same] = plain[:same]
+    return same
+
+
+def _take_other(
+    label: int, north: int, candidates: Iterable[int], model: Model, coder: _Writer | _Reader
+) -> int:
+    """Return a label that is none of the candidates, of which W is the first."""
+    west = next(iter(candidates))
+    label = coder.label(model.labels(west, north, candidates), label)
+    model.learn_label(west, north, label)
+    return label
 
 
 def _encode(samples: Integers, options: Options) -> bytes:
-    plain = bytes([_RAW]) + RAW.encode(samples, options)
     if samples.dtype != np.uint8 or samples.ndim != 2 or samples.size == 0:
-        return plain
-    rows: Rows = np.pad(samples, _PAD).astype(int).tolist()
-    writer = _Writer(rows)
+        return bytes([_RAW]) + RAW.encode(samples, options)
+    rows: list[Row] = np.pad(samples, ((_PAD, 0), (_PAD, _PAD))).astype(int).tolist()
+    writer = _Writer()
     labels = int(samples.max()) + 1
-    _walk(rows, samples.shape, _Model(labels), writer)
-    return min(bytes([_MODEL, labels - 1]) + writer.coder.finish(), plain, key=len)
+    coded = _walk(rows, samples.shape, Model(labels), writer, samples.size)
+    modelled = bytes([min(labels, _MOST_LABELS)]) + writer.finish()
+    affords = _affords(samples.shape, coded, len(modelled))
+    if affords and len(modelled) * _HOPELESS < samples.size:
+        return modelled
+    plain = bytes([_RAW]) + RAW.encode(samples, options)
+    return min(modelled, plain, key=len) if affords else plain
 
 
 def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
-    if len(data) < 2:
-        raise WireError("part of a map is cut short")
+    if not data:
+        raise WireError("empty part of a map")
     if data[0] == _RAW:
         return RAW.decode(data[1:], shape, dtype, options)
-    if data[0] != _MODEL or len(shape) != 2 or dtype != np.uint8 or 0 in shape:
-        raise WireError("part of a map of an unknown method")
-    if math.prod(shape) > len(data) * _MAXIMUM_EXPANSION:
+    if len(shape) != 2 or dtype != np.uint8 or 0 in shape:
+        raise WireError("not a part of a map")
+    if not _affords(shape, 0, len(data)):
         raise WireError("the stream is too short for its pixels")
     height, width = shape
-    rows: Rows = [[0] * (width + 2 * _PAD) for _ in range(height + _PAD)]
-    _walk(rows, shape, _Model(data[1] + 1), _Reader(data[2:]))
+    rows: list[Row] = [[0] * (width + 2 * _PAD) for _ in range(height + _PAD)]
+    labels = data[0] if data[0] < _MOST_LABELS else 256
+    reader = _Reader(data[1:])
+    _walk(rows, shape, Model(labels), reader, len(data))
+    reader.finish()
     pixels = np.array([row[_PAD:-_PAD] for row in rows[_PAD:]], np.uint8)
     return Block(as_integers(pixels, dtype))
 
 
-CLASS_MAP = Codec("class map", 2, _cut, _encode, _decode)
+CLASS_MAP = Codec("class map", 3, _cut, _encode, _decode)

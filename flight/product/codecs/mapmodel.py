@@ -1,0 +1,89 @@
+"""What the map codec learns: how likely a pixel is like its neighbours, or which label it has.
+
+A case is a node of the context tree. It begins as one of the fifteen ways in which W, N, NE and NW
+can be alike, and is divided where it has surprised often enough.
+"""
+
+from collections.abc import Iterable
+from operator import mul
+from typing import TypeAlias
+
+from flight.product.codecs.rangecoder import Questions
+
+_FAITH = 8
+"""Answers of the whole case that one of its parts takes for its own."""
+_HALVE_LABELS_ABOVE = 1 << 7
+"""One label's count: so the products of 256 stay far below what the coder can divide."""
+
+Row: TypeAlias = list[int]
+Corner: TypeAlias = tuple[int, int, int, int]
+"""The labels W, N, NE and NW."""
+
+
+class Case:
+    """A node of the context tree: what is known of pixels whose neighbours are alike so."""
+
+    __slots__ = ("parts", "questions")
+
+    def __init__(self, questions: Questions) -> None:
+        self.questions = questions
+        self.parts: dict[int, Case] = {}
+
+    def divide(self, alike: int) -> None:
+        """Tell pixels whose next neighbours are alike in this way from the others from now on."""
+        self.parts[alike] = Case(self.questions.heirs(_FAITH))
+
+
+class Model:
+    """What adapts, the same at both ends."""
+
+    def __init__(self, labels: int) -> None:
+        self._labels = labels
+        self._cases: dict[Corner, Case] = {}
+        self._east: dict[int, Row] = {}
+        self._south: dict[int, Row] = {}
+        self._stretches: dict[int, Questions] = {}
+        self.corners: dict[Corner, tuple[Case, dict[int, int]]] = {}
+        """The case of every corner met so far, and the ranks of the labels in it."""
+
+    def new_corner(self, corner: Corner) -> tuple[Case, dict[int, int]]:
+        """Return a corner's case and the ranks of the labels in it, the likeliest first."""
+        ranks: dict[int, int] = {}
+        for label in corner:
+            ranks.setdefault(label, len(ranks))
+        west, north, north_east, north_west = corner
+        alike = ranks[west], ranks[north], ranks[north_east], ranks[north_west]
+        case = self._cases.get(alike)
+        if case is None:
+            first = 0.97 if len(ranks) == 1 else 0.7
+            case = self._cases[alike] = Case(Questions.guess(first, 0.6, 0.5, 0.5))
+        self.corners[corner] = case, ranks
+        return case, ranks
+
+    def stretch(self, length: int) -> Questions:
+        """Return the question whether stretches about so long go on to their end."""
+        bucket = length.bit_length()
+        questions = self._stretches.get(bucket)
+        if questions is None:
+            questions = self._stretches[bucket] = Questions.guess(0.7)
+        return questions
+
+    def labels(self, west: int, north: int, candidates: Iterable[int]) -> Row:
+        """Return how likely each label is beside such neighbours; a candidate is not."""
+        counts = list(map(mul, self._beside(self._east, west), self._beside(self._south, north)))
+        for candidate in candidates:
+            counts[candidate] = 0
+        return counts
+
+    def learn_label(self, west: int, north: int, label: int) -> None:
+        """Count a label that was no candidate; old counts fade."""
+        for counts in (self._beside(self._east, west), self._beside(self._south, north)):
+            counts[label] += 1
+            if counts[label] > _HALVE_LABELS_ABOVE:
+                counts[:] = [(count + 1) >> 1 for count in counts]
+
+    def _beside(self, table: dict[int, Row], neighbour: int) -> Row:
+        counts = table.get(neighbour)
+        if counts is None:
+            counts = table[neighbour] = [1] * self._labels
+        return counts
