@@ -1,197 +1,148 @@
-"""LTP over real sockets on loopback, beside raw UDP in the same run."""
+"""Bundles over LTP and real sockets on loopback, beside raw UDP in the same run.
 
-import multiprocessing
-import random
+No node and no store here: a bundle is made and encoded, goes as one block, and is read strictly
+and accepted. Raw UDP is the plainest loop that Python has: send a segment, receive a segment.
+"""
+
 import select
-import socket
+import statistics
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import Connection
 
-from flight.board.udpbatch import UdpBatch
+from flight.board.clock import BoardClock
 from flight.instant import Instant
+from flight.ports.udp import UdpPort
+from flight.relay.bundle import encode_bundle, make_bundle, read_bundle
+from flight.relay.endpoint import ipn
 from flight.relay.ltp.engine import LtpEngine
-from flight.relay.ltp.events import BlockDelivered, BlockReceived
+from flight.relay.ltp.events import BlockReceived
 from flight.relay.ltp.settings import LtpSettings
-from hil_tests.channel import NS, Channel, ChannelSettings
-from tools.bench import link_simulated
+from tools.bench.link_ends import (
+    BURST_SEGMENTS,
+    SEGMENT_BYTES,
+    WINDOW_BYTES,
+    Figures,
+    Role,
+    run_pair,
+)
 
-SECONDS = 3.0
-SEGMENT_BYTES = 1400
-WINDOW_BYTES = 1 << 19
-"""Under way at most: what the receiving socket holds. LTP has no flow control but this."""
-BUFFER_BYTES = 1 << 22
-Role = Callable[[socket.socket, int], tuple[float, int]]
+ROUNDS = 3
+NS = 10**9
 
 
-def loopback(size: int) -> dict[str, float]:
-    """Return throughput, CPU a megabyte of both ends, and the ratio to raw UDP."""
-    raw_s, raw_cpu = _run(_raw_sender, _raw_receiver, size)
-    bytes_s, cpu = _run(_ltp_sender, _ltp_receiver, size)
+def measure(pairs: dict[str, tuple[Role, Role]], size: int) -> dict[str, dict[str, float]]:
+    """Return each pair's figures beside raw UDP; all take turns, and the medians count."""
+    raw: list[Figures] = []
+    found: dict[str, list[Figures]] = {name: [] for name in pairs}
+    for _ in range(ROUNDS):
+        raw.append(run_pair(send_raw, receive_raw, size))
+        for name, roles in pairs.items():
+            found[name].append(run_pair(*roles, size))
     return {
-        "mbit_s": bytes_s * 8 / 1e6,
-        "cpu_ms_per_mb": sum(cpu),
-        "cpu_ms_per_mb_sender": cpu[0],
-        "cpu_ms_per_mb_receiver": cpu[1],
-        "bundles_s": bytes_s / size,
-        "raw_udp_mbit_s": raw_s * 8 / 1e6,
-        "raw_udp_cpu_ms_per_mb": sum(raw_cpu),
-        "over_raw_udp": bytes_s / raw_s,
+        name: _median(runs, size) | {"over_raw_udp": _median_ratio(runs, raw)}
+        for name, runs in found.items()
     }
 
 
-def _run(sender: Role, receiver: Role, size: int) -> tuple[float, tuple[float, float]]:
-    """Return payload bytes a second, and CPU milliseconds a megabyte of each end."""
-    left, right = _socket(), _socket()
-    left.connect(right.getsockname())
-    right.connect(left.getsockname())
-    context = multiprocessing.get_context("fork")
-    ends = []
-    for role, end in ((receiver, right), (sender, left)):
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_end, args=(role, end, size, theirs))
-        process.start()
-        ends.append((process, ours))
-    left.close()
-    right.close()
-    found = []
-    for process, pipe in ends:
-        found.append(pipe.recv())
-        process.join()
-    (receiver_cpu, arrived), (sender_cpu, sent) = found
-    return arrived / SECONDS, (sender_cpu * 1e9 / sent, receiver_cpu * 1e9 / arrived)
+def _median(runs: list[Figures], size: int) -> dict[str, float]:
+    bytes_s = statistics.median(run.bytes_s for run in runs)
+    return {
+        "mbit_s": bytes_s * 8 / 1e6,
+        "cpu_ms_per_mb": statistics.median(r.sender_ms_per_mb + r.receiver_ms_per_mb for r in runs),
+        "bundles_s": bytes_s / size,
+    }
 
 
-def _end(role: Role, end: socket.socket, size: int, pipe: Connection) -> None:
-    before = time.process_time()
-    counted = role(end, size)[1]
-    pipe.send((time.process_time() - before, counted))
+def _median_ratio(runs: list[Figures], raw: list[Figures]) -> float:
+    return statistics.median(a.bytes_s / b.bytes_s for a, b in zip(runs, raw, strict=True))
 
 
-def _raw_sender(end: socket.socket, size: int) -> tuple[float, int]:
+def send_raw(port: UdpPort, size: int, until: float) -> int:
+    """Send datagrams, one a call."""
     del size
+    end, remote = port._socket, port._remote
     datagram, sent = bytes(SEGMENT_BYTES), 0
-    until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         for _ in range(64):
             try:
-                sent += end.send(datagram)
+                sent += end.sendto(datagram, remote)
             except BlockingIOError:
                 select.select([], [end], [], 0.01)
-    return 0, sent
+    return sent
 
 
-def _raw_receiver(end: socket.socket, size: int) -> tuple[float, int]:
+def receive_raw(port: UdpPort, size: int, until: float) -> int:
+    """Receive datagrams, one a call."""
     del size
-    arrived, until = 0, time.monotonic() + SECONDS
+    end, arrived = port._socket, 0
     while time.monotonic() < until:
-        for datagram in _take(end, 0.05):
-            arrived += len(datagram)
-    return 0, arrived
+        try:
+            for _ in range(64):
+                arrived += len(end.recv(65_536))
+        except BlockingIOError:
+            select.select([end], [], [], 0.05)
+    return arrived
 
 
-def _ltp_sender(end: socket.socket, size: int) -> tuple[float, int]:
-    engine, batch = _engine(1, 2), UdpBatch(end)
-    block, key, delivered = random.Random(1).randbytes(size), 0, 0
-    until = time.monotonic() + SECONDS
+def send_blocks(port: UdpPort, size: int, until: float) -> int:
+    """Send bundles in blocks as fast as the engine takes them."""
+    engine, clock, payload, key = _engine(1, 2), BoardClock(), bytes(size), 0
     while time.monotonic() < until:
-        now = Instant(time.monotonic_ns(), 0)
-        while engine.send_block(block, key=key, priority=1, now=now):
+        now = clock.now()
+        while engine.has_room(1):
             key += 1
-        _serve(engine, end, batch, now)
-        delivered += sum(isinstance(e, BlockDelivered) for e in engine.take_events())
-    return 0, delivered * size
+            bundle = make_bundle(
+                payload,
+                source=ipn(1, 1),
+                destination=ipn(2, 65),
+                created_ms=now.dtn_ms,
+                sequence=key,
+                lifetime_ms=86_400_000,
+            )
+            engine.send_block(encode_bundle(bundle), key=key, priority=1, now=now)
+        _turn(engine, port, now)
+        engine.take_events()
+    return key * size
 
 
-def _ltp_receiver(end: socket.socket, size: int) -> tuple[float, int]:
-    engine, batch, accepted = _engine(2, 1), UdpBatch(end), 0
-    until = time.monotonic() + SECONDS
+def receive_blocks(port: UdpPort, size: int, until: float) -> int:
+    """Read and accept what comes."""
+    engine, clock, arrived = _engine(2, 1), BoardClock(), 0
     while time.monotonic() < until:
-        now = Instant(time.monotonic_ns(), 0)
-        _serve(engine, end, batch, now)
+        now = clock.now()
         for event in engine.take_events():
             if isinstance(event, BlockReceived):
-                accepted += len(event.block) == size
+                arrived += len(read_bundle(event.block).payload) == size
                 engine.accept(event.session, now)
-    return 0, accepted * size
+        _turn(engine, port, now)
+    return arrived * size
 
 
 def _engine(own: int, peer: int) -> LtpEngine:
     settings = LtpSettings(
-        own, peer, segment_bytes=SEGMENT_BYTES, send_bytes_max=WINDOW_BYTES, margin_ms=50
+        own,
+        peer,
+        segment_bytes=SEGMENT_BYTES,
+        send_bytes_max=WINDOW_BYTES,
+        burst_segments=BURST_SEGMENTS,
+        margin_ms=50,
     )
     engine = LtpEngine(settings, seed=time.monotonic_ns())
-    now = Instant(time.monotonic_ns(), 0)
-    engine.set_contact(True, rate_bytes_s=10**10, one_way_ns=0, now=now)
+    engine.set_contact(True, rate_bytes_s=10**10, one_way_ns=0, now=BoardClock().now())
     return engine
 
 
-def _serve(engine: LtpEngine, end: socket.socket, batch: UdpBatch, now: Instant) -> None:
-    """One step of a loop: send, wait for whichever comes first, receive."""
+def _turn(engine: LtpEngine, port: UdpPort, now: Instant) -> None:
+    """One turn of a loop: act and send, wait for whichever comes first, receive."""
     engine.expire(now)
     datagrams = engine.take_datagrams()
     if datagrams:
-        with suppress(BlockingIOError, ConnectionRefusedError):
-            batch.send(datagrams, end.getpeername())
+        port.send(datagrams, now)
     deadline_ns = engine.next_deadline_ns()
     wait_s = 0.05 if deadline_ns is None else min((deadline_ns - now.mono_ns) / NS, 0.05)
-    with suppress(BlockingIOError, ConnectionRefusedError):
-        if wait_s > 0:
-            select.select([end], [], [], wait_s)
-        for _ in range(64):
-            for datagram in batch.receive():
-                engine.receive(datagram, now)
+    if wait_s > 0:
+        select.select([port.fileno() or -1], [], [], wait_s)
+    for datagram in port.receive(now):
+        engine.receive(datagram, now)
 
 
-def _take(end: socket.socket, wait_s: float) -> list[bytes]:
-    found: list[bytes] = []
-    try:
-        while len(found) < 256:
-            found.append(end.recv(65_536))
-    except (BlockingIOError, ConnectionRefusedError):
-        if not found and wait_s:
-            select.select([end], [], [], wait_s)
-    return found
-
-
-def _socket() -> socket.socket:
-    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-    end.bind(("127.0.0.1", 0))
-    end.setblocking(False)
-    return end
-
-
-def real_goodput(size: int, loss: float, seconds: float) -> float:
-    """Return goodput over the limit through real sockets and a relay that delays and loses."""
-    channel = ChannelSettings(loss=loss)
-    left, right = (LtpEngine(LtpSettings(*ids), seed=9) for ids in ((1, 2), (2, 1)))
-    feed = link_simulated.Feed(size, left, right)
-    ends = {"left": _socket(), "right": _socket()}
-    middle = {"left": _socket(), "right": _socket()}
-    for name, end in ends.items():
-        end.connect(middle[name].getsockname())
-        middle[name].connect(end.getsockname())
-    channels = {"left": Channel(channel, 1), "right": Channel(channel, 2)}
-    start = Instant(time.monotonic_ns(), 0)
-    link_simulated.open_all(feed, channel, start)
-    while (now := Instant(time.monotonic_ns(), 0)).mono_ns < start.mono_ns + seconds * NS:
-        feed.turn(now)
-        for engine, end in ((left, ends["left"]), (right, ends["right"])):
-            engine.expire(now)
-            for datagram in engine.take_datagrams():
-                end.send(datagram)
-            for datagram in _take(end, 0):
-                engine.receive(datagram, now)
-        for name, other in (("left", "right"), ("right", "left")):
-            for datagram in _take(middle[name], 0):
-                channels[name].send(datagram, now.mono_ns)
-            for datagram in channels[name].take(now.mono_ns):
-                middle[other].send(datagram)
-        select.select(list(ends.values()) + list(middle.values()), [], [], 0.001)
-    warm_up = link_simulated.len_of_pipe(size, channel)
-    times = [ns for ns, _, _ in feed.arrivals[warm_up:]]
-    found = (len(times) - 1) * size / (times[-1] - times[0]) * NS
-    return found / (channel.rate_bytes_s * (1 - loss) * size / link_simulated.wire_bytes(size))
+BLOCKS: tuple[Role, Role] = (send_blocks, receive_blocks)

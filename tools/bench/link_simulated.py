@@ -26,7 +26,7 @@ class Feed:
     taken: int = 0
     sent: dict[int, int] = field(default_factory=dict)
     """Priority of each block under way, by key."""
-    arrivals: list[tuple[int, int, bytes]] = field(default_factory=list)
+    arrivals: list[tuple[int, int, int]] = field(default_factory=list)
     """(ns, priority, session number) as the blocks come in."""
     claimed: int = 0
 
