@@ -4,14 +4,14 @@ A board has sensors and models; a relay is the same file without them.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flight.autonomy.decide import DecisionPolicy
 from flight.autonomy.tasks import TASKS
 from flight.board.jobs import WorkerSettings
 from flight.board.sensors.settings import SensorSettings
-from flight.ports.settings import PortSettings
+from flight.ports.settings import PortSettings, check_links, fit_links
 from flight.product.values import SensorKind
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
@@ -86,9 +86,7 @@ class Config:
         strange = next((m.task for m in self.models if m.task not in TASKS), None)
         if strange is not None:
             raise ValueError(f"models: no task is named {strange!r}; there are {', '.join(TASKS)}")
-        ports, links = (sorted(x.peer_node for x in xs) for xs in (self.ports, self.node.links))
-        if ports != links:
-            raise ValueError(f"[[ports]] lead to nodes {ports}, [[node.links]] to {links}")
+        check_links(self.node, self.ports)
 
     def _check_companions(self) -> None:
         cameras = [s.name for s in self.sensors if s.kind is SensorKind.CAMERA]
@@ -118,6 +116,7 @@ def read_mission(path: Path, *, reference_ms: int) -> Mission:
     """
     text = read_text(path)
     config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
+    config = replace(config, node=fit_links(config.node, config.ports))
     plan = read_plan(config.contact_plan, reference_ms=reference_ms)
     _check_reach(config, plan)
     return Mission(config, hashlib.sha256(text.encode()).digest(), plan)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flight.ports.settings import PortSettings
+from flight.ports.settings import PortSettings, check_links, fit_links
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
@@ -31,9 +31,7 @@ class StationConfig:
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
-        ports, links = (sorted(x.peer_node for x in xs) for xs in (self.ports, self.node.links))
-        if ports != links:
-            raise ValueError(f"[[ports]] lead to nodes {ports}, [[node.links]] to {links}")
+        check_links(self.node, self.ports)
 
 
 def read_station(path: Path, *, reference_ms: int) -> tuple[StationConfig, ContactPlan]:
@@ -46,5 +44,5 @@ def read_station(path: Path, *, reference_ms: int) -> tuple[StationConfig, Conta
     """
     config = read_settings(StationConfig, path)
     node = replace(config.node, services=(*config.node.services, ADMINISTRATIVE_SERVICE))
-    config = replace(config, node=node)
+    config = replace(config, node=fit_links(node, config.ports))
     return config, read_plan(config.contact_plan, reference_ms=reference_ms)

@@ -8,33 +8,65 @@ import errno
 import os
 import select
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
 
 import serial
 
 from flight.instant import Instant
 from flight.ports.port import RECEIVE_LIMIT, PortError, Trouble
+from flight.relay.slip import PacketReader, encode_packet
 from flight.relay.uartframe import FrameReader, encode_frame
+from flight.relay.xonxoff import ControlReader, hide_controls
 
 SEND_BUFFER_BYTES = 1 << 16
 """Bytes held for a line that is slower than its contact plan says; whole frames beyond are lost."""
 READ_BYTES = 1 << 16
 FLUSH_NS = 5_000_000
 REOPEN_NS = 1_000_000_000
+SLIP_BYTES_MAX = 65_535
+"""Longest packet taken in."""
+
+
+class Framing(Enum):
+    """How datagrams are told apart in the stream of bytes."""
+
+    COBS = "cobs"
+    """Uart frames: COBS and a checksum each. What farside nodes speak with each other."""
+    SLIP = "slip"
+    """RFC 1055, without a checksum: what HDTN speaks over a UART, with layer "udp"."""
+
+
+class FlowControl(Enum):
+    """Who may stop whom on the line."""
+
+    NONE = "none"
+    HARDWARE = "hardware"
+    """RTS and CTS, where the cable has them."""
+    SOFTWARE = "software"
+    """XON and XOFF. These two bytes are hidden in the data, so both ends have to be farside's."""
 
 
 class SerialPort:
     """One serial device; after an unplug it is tried again once a second."""
 
-    def __init__(self, device: str, baud: int) -> None:
+    def __init__(
+        self,
+        device: str,
+        baud: int,
+        *,
+        framing: Framing = Framing.COBS,
+        flow_control: FlowControl = FlowControl.NONE,
+    ) -> None:
         """Open the device.
 
         Raises:
             PortError: it is absent, in use, forbidden or does not know the speed.
         """
         self._device, self._baud = device, baud
+        self._framing, self._flow_control = framing, flow_control
         self._trouble = Trouble()
-        self._reader = FrameReader()
+        self._feed = self._new_reader()
         self._waiting: list[bytes] = []
         self._out = bytearray()
         self._deadline_ns: int | None = None
@@ -53,8 +85,9 @@ class SerialPort:
         if self._line is None:
             return
         for datagram in datagrams:
-            frame = encode_frame(datagram)
-            if len(self._out) + len(frame) > SEND_BUFFER_BYTES:
+            frame = self._frame(datagram)
+            # One always fits: a SLIP packet may be longer than the buffer.
+            if self._out and len(self._out) + len(frame) > SEND_BUFFER_BYTES:
                 self._trouble.begins("the line is slower than its contact: frames are lost")
                 break
             self._out += frame
@@ -97,9 +130,31 @@ class SerialPort:
             self._line = None
 
     def _open(self) -> serial.Serial:
-        line = serial.Serial(self._device, self._baud, timeout=0, write_timeout=0, exclusive=True)
+        line = serial.Serial(
+            self._device,
+            self._baud,
+            timeout=0,
+            write_timeout=0,
+            exclusive=True,
+            rtscts=self._flow_control is FlowControl.HARDWARE,
+            xonxoff=self._flow_control is FlowControl.SOFTWARE,
+        )
         os.set_blocking(int(line.fileno()), False)
         return line
+
+    def _frame(self, datagram: bytes) -> bytes:
+        """Return a datagram as it stands on the line."""
+        frame = encode_packet(datagram) if self._framing is Framing.SLIP else encode_frame(datagram)
+        return hide_controls(frame) if self._flow_control is FlowControl.SOFTWARE else frame
+
+    def _new_reader(self) -> Callable[[bytes], list[bytes]]:
+        """Return what finds the datagrams in the bytes of a line."""
+        slip = self._framing is Framing.SLIP
+        feed = PacketReader(SLIP_BYTES_MAX).feed if slip else FrameReader().feed
+        if self._flow_control is not FlowControl.SOFTWARE:
+            return feed
+        reader = ControlReader()
+        return lambda data: feed(reader.feed(data))
 
     def _descriptor(self) -> int:
         assert self._line is not None
@@ -122,7 +177,7 @@ class SerialPort:
         if not data:
             self._unplugged(now, "unplugged")
             return
-        self._waiting += self._reader.feed(data)
+        self._waiting += self._feed(data)
 
     def _flush(self, now: Instant) -> None:
         try:
@@ -137,7 +192,7 @@ class SerialPort:
     def _unplugged(self, now: Instant, why: str) -> None:
         self.close()
         self._out.clear()
-        self._reader = FrameReader()
+        self._feed = self._new_reader()
         self._trouble.begins(f"{self._device}: {why}; trying again each second")
         self._deadline_ns = now.mono_ns + REOPEN_NS
 

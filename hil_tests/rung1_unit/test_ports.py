@@ -11,9 +11,16 @@ import pytest
 from flight.instant import Instant
 from flight.ports.channelport import ChannelPort, ChannelSettings
 from flight.ports.port import RECEIVE_LIMIT, Port, PortError
-from flight.ports.serialport import REOPEN_NS, SEND_BUFFER_BYTES, SerialPort
+from flight.ports.serialport import (
+    REOPEN_NS,
+    SEND_BUFFER_BYTES,
+    FlowControl,
+    Framing,
+    SerialPort,
+)
 from flight.ports.settings import PortSettings, open_port
 from flight.ports.udp import UdpPort
+from flight.relay.slip import encode_packet
 from flight.relay.uartframe import FrameReader, encode_frame
 from hil_tests.waiting import One, wait_until
 
@@ -162,6 +169,36 @@ def test_a_slow_line_is_written_as_it_drains_and_what_exceeds_the_buffer_is_lost
     port.close()
 
 
+def test_a_datagram_leaves_as_a_slip_packet_where_that_is_set(terminal: Terminal) -> None:
+    port = SerialPort(terminal.device, 115_200, framing=Framing.SLIP)
+    port.send([b"one\xc0\xdb"], NOW)
+    assert os.read(terminal.far, 1000) == encode_packet(b"one\xc0\xdb")
+    os.write(terminal.far, encode_packet(b"two") + encode_packet(bytes(3000)))
+    assert received(port, 2) == [b"two", bytes(3000)]
+    port.close()
+
+
+def test_no_control_character_of_the_line_is_sent_with_software_flow_control(
+    terminal: Terminal,
+) -> None:
+    port = SerialPort(terminal.device, 115_200, flow_control=FlowControl.SOFTWARE)
+    port.send([bytes(range(256))], NOW)
+    sent = os.read(terminal.far, 1000)
+    assert not set(sent) & set(b"\x11\x13")
+    os.write(terminal.far, sent)
+    assert received(port, 1) == [bytes(range(256))]
+    port.close()
+
+
+@pytest.mark.parametrize("flow", list(FlowControl))
+def test_the_line_is_set_to_its_flow_control(terminal: Terminal, flow: FlowControl) -> None:
+    port = SerialPort(terminal.device, 115_200, flow_control=flow)
+    assert port._line is not None
+    assert port._line.rtscts is (flow is FlowControl.HARDWARE)
+    assert port._line.xonxoff is (flow is FlowControl.SOFTWARE)
+    port.close()
+
+
 def test_an_unplugged_line_is_tried_again_until_it_is_back(tmp_path_factory) -> None:
     link = tmp_path_factory.mktemp("dev") / "ttyUSB0"
     first = Terminal()
@@ -276,20 +313,6 @@ def test_duplicates_come_twice_and_in_order() -> None:
 
 
 # ---------------------------------------------------------------------------------- settings
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({}, "give either"),
-        ({"bind": "a:1", "remote": "b:1", "device": "/dev/x"}, "give either"),
-        ({"bind": "a:1"}, "needs both"),
-        ({"device": "/dev/x", "baud": 0}, "baud"),
-    ],
-)
-def test_settings_that_cannot_be_meant_are_refused(fields: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        PortSettings(2, **fields)
 
 
 def test_settings_open_the_port_they_describe(terminal: Terminal) -> None:

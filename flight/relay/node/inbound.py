@@ -110,7 +110,9 @@ class Inbound:
     def _refuse(self, arrival: Arrival, now: Instant, *, malformed: bool) -> None:
         self.desk.tally.blocks_refused += 1
         self.desk.events.append(BlockRefused(arrival.link, malformed=malformed))
-        self.spans[arrival.link].engine.refuse(arrival.session, LtpReason.SYSTEM, now)
+        # What was made wrong is unwanted; what only found no room may come again.
+        reason = LtpReason.USER if malformed else LtpReason.SYSTEM
+        self.spans[arrival.link].engine.refuse(arrival.session, reason, now)
 
     def _reject(self, link: int, bundle: Bundle, reason: Reason, now: Instant) -> None:
         self.desk.tally.rejected += 1
