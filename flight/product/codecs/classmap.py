@@ -40,7 +40,7 @@ _MOST_LABELS = 255
 _HOPELESS = 2
 """Only a map that the model shrinks by less than this is worth trying without it."""
 _PAD = 3
-_PIXELS_A_BYTE = 1 << 16
+_FREE_PIXELS, _PIXELS_A_BYTE = 1 << 20, 1 << 14
 _FREE_ROWS, _ROWS_A_BYTE = 1 << 10, 16
 _FREE_CODED, _CODED_A_BYTE = 1 << 14, 1 << 8
 """What a stream of so many bytes may ask for: pixels in all, rows, and pixels that are not in a
@@ -98,7 +98,7 @@ class _Reader(RangeDecoder):
 def _affords(shape: Shape, coded: int, stream_bytes: int) -> bool:
     """Return whether a stream is long enough for a map that takes so much work."""
     return (
-        math.prod(shape) <= stream_bytes * _PIXELS_A_BYTE
+        math.prod(shape) <= _FREE_PIXELS + stream_bytes * _PIXELS_A_BYTE
         and shape[0] <= _FREE_ROWS + stream_bytes * _ROWS_A_BYTE
         and coded <= _FREE_CODED + stream_bytes * _CODED_A_BYTE
     )
