@@ -19,6 +19,8 @@ _UNDECODED = 0x05000000
 _RAW_IPV4 = 228
 """Link type: the capture's packets begin with the IPv4 header."""
 
+_CALLER_PORT = 40_000
+
 
 def require_tshark() -> str:
     """Return tshark's path; skip the test without it, or fail it where CI promises it."""
@@ -33,11 +35,43 @@ def require_tshark() -> str:
 
 def dissect(datagrams: Sequence[bytes], folder: Path, *, port: int, protocol: str) -> list[Tree]:
     """Return the protocol layers of each UDP datagram, as tshark prints them in JSON."""
+    packets = [_ip(17, _udp(datagram, port)) for datagram in datagrams]
+    return _dissect(packets, folder, f"udp.port=={port},{protocol}")
+
+
+def dissect_stream(
+    said: Sequence[tuple[bool, bytes]], folder: Path, *, port: int, protocol: str
+) -> list[Tree]:
+    """Return the layers of a TCP connection's packets: (whether the caller said it, what)."""
+    places = {True: 1, False: 1}
+    segments = [
+        _tcp(b"", port, by_caller=True, flags=0x02, sequence=0, acknowledged=0),
+        _tcp(b"", port, by_caller=False, flags=0x12, sequence=0, acknowledged=1),
+    ]
+    for by_caller, data in said:
+        sequence, acknowledged = places[by_caller], places[not by_caller]
+        segments.append(
+            _tcp(
+                data,
+                port,
+                by_caller=by_caller,
+                flags=0x18,
+                sequence=sequence,
+                acknowledged=acknowledged,
+            )
+        )
+        places[by_caller] += len(data)
+    packets = [_ip(6, segment) for segment in segments]
+    # Twice over the capture: what is said later explains what was said before.
+    return _dissect(packets, folder, f"tcp.port=={port},{protocol}", "-2")[2:]
+
+
+def _dissect(packets: Sequence[bytes], folder: Path, decode_as: str, *options: str) -> list[Tree]:
     tshark = require_tshark()
     capture = folder / "capture.pcap"
-    capture.write_bytes(_pcap(datagrams, port))
-    command = [tshark, "-n", "-r", str(capture), "-d", f"udp.port=={port},{protocol}"]
-    command += ["-T", "json", "--no-duplicate-keys"]
+    capture.write_bytes(_pcap(packets))
+    command = [tshark, "-n", "-r", str(capture), "-d", decode_as, "-T", "json"]
+    command += ["--no-duplicate-keys", *options]
     done = subprocess.run(command, check=True, capture_output=True, timeout=60)
     return [packet["_source"]["layers"] for packet in json.loads(done.stdout)]
 
@@ -74,13 +108,26 @@ def _walk(tree: object) -> Iterator[tuple[str, object]]:
             yield from _walk(single)
 
 
-def _pcap(datagrams: Sequence[bytes], port: int) -> bytes:
-    """Return a capture file (draft-ietf-opsawg-pcap) with one UDP datagram a packet."""
+def _pcap(packets: Sequence[bytes]) -> bytes:
+    """Return a capture file (draft-ietf-opsawg-pcap) of IPv4 packets."""
     parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, _RAW_IPV4)]
-    for second, datagram in enumerate(datagrams):
-        udp = struct.pack(">HHHH", port, port, 8 + len(datagram), 0) + datagram
-        local = bytes((127, 0, 0, 1))
-        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + local + local
-        packet = ip + udp
+    for second, packet in enumerate(packets):
         parts.append(struct.pack("<IIII", second, 0, len(packet), len(packet)) + packet)
     return b"".join(parts)
+
+
+def _ip(protocol: int, content: bytes) -> bytes:
+    local = bytes((127, 0, 0, 1))
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0)
+    return head + local + local + content
+
+
+def _udp(datagram: bytes, port: int) -> bytes:
+    return struct.pack(">HHHH", port, port, 8 + len(datagram), 0) + datagram
+
+
+def _tcp(
+    data: bytes, port: int, *, by_caller: bool, flags: int, sequence: int, acknowledged: int
+) -> bytes:
+    ends = (_CALLER_PORT, port) if by_caller else (port, _CALLER_PORT)
+    return struct.pack(">HHIIBBHHH", *ends, sequence, acknowledged, 0x50, flags, 65535, 0, 0) + data
