@@ -8,6 +8,7 @@ from flight.product.errors import WireError
 from flight.settings import SettingsError
 from ground.catalogue import CatalogueError
 from ground.commands import (
+    contacting,
     exporting,
     indexing,
     listing,
@@ -31,6 +32,7 @@ _COMMANDS = (
     requesting,
     pinging,
     tracing,
+    contacting,
     indexing,
 )
 

@@ -20,8 +20,8 @@ from flight.board.clock import BoardClock
 from flight.instant import Instant
 from flight.link import Link
 from flight.loop import Loop
-from flight.product.events import Event, Happening
 from flight.ports.udp import UdpPort
+from flight.product.events import Event, Happening
 from flight.relay.contacts import Contact, ContactPlan
 from flight.relay.endpoint import ipn
 from flight.relay.ltp.settings import LtpSettings

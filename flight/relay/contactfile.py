@@ -136,21 +136,18 @@ def write_ion_plan(plan: ContactPlan) -> str:
     """Return the plan as ionadmin commands with absolute times (ionrc(5)).
 
     ION counts whole seconds: a contact is written as its inner whole seconds, a light time as
-    the next second above.
+    the next second above. Ranges that follow each other and then say the same become one.
     """
     lines = []
     for contact in plan.contacts:
         start, end = -(-contact.start_ms // 1000), contact.end_ms // 1000
-        lines.append(
-            f"a contact {_ion_time(start)} {_ion_time(end)} {contact.from_node} "
-            f"{contact.to_node} {contact.rate_bytes_s} {contact.confidence:g}"
-        )
-    for entry in plan.ranges:
-        start, end = entry.start_ms // 1000, -(-entry.end_ms // 1000)
-        lines.append(
-            f"a range {_ion_time(start)} {_ion_time(end)} {entry.from_node} "
-            f"{entry.to_node} {-(-entry.one_way_ms // 1000)}"
-        )
+        if start < end:
+            lines.append(
+                f"a contact {_ion_time(start)} {_ion_time(end)} {contact.from_node} "
+                f"{contact.to_node} {contact.rate_bytes_s} {contact.confidence:g}"
+            )
+    for from_node, to_node, start, end, light_s in _ion_ranges(plan):
+        lines.append(f"a range {_ion_time(start)} {_ion_time(end)} {from_node} {to_node} {light_s}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -189,6 +186,28 @@ def parse_time(text: str, *, reference_ms: int) -> int:
 def format_time(dtn_ms: int) -> str:
     """Return ``yyyy/mm/dd-hh:mm:ss.mmm`` for DTN milliseconds; parse_time reads it back."""
     return f"{_ion_time(dtn_ms // 1000)}.{dtn_ms % 1000:03d}"
+
+
+def _ion_ranges(plan: ContactPlan) -> list[tuple[int, int, int, int, int]]:
+    """Return (from, to, start, end, light time) of the ranges in whole seconds, none overlapping.
+
+    Outer seconds: of two that meet within a second the first one has it.
+    """
+    last: dict[tuple[int, int], list[int]] = {}
+    found: list[list[int]] = []
+    for entry in plan.ranges:
+        start, end = entry.start_ms // 1000, -(-entry.end_ms // 1000)
+        light_s = -(-entry.one_way_ms // 1000)
+        before = last.get(entry[:2])
+        if before is not None:
+            start = max(start, before[3])
+            if (start, light_s) == (before[3], before[4]):
+                before[3] = max(end, start)
+                continue
+        if start < end:
+            last[entry[:2]] = [*entry[:2], start, end, light_s]
+            found.append(last[entry[:2]])
+    return [(one, other, start, end, light_s) for one, other, start, end, light_s in found]
 
 
 def _ion_contact(words: Sequence[str], reference_ms: int) -> Contact:

@@ -86,6 +86,23 @@ def test_plans_are_read_back_from_both_forms(plan: ContactPlan) -> None:
     assert read_toml_plan(write_toml_plan(plan), reference_ms=0) == plan
 
 
+@given(plans(step_ms=377))
+def test_a_plan_in_whole_seconds_is_read_back_and_promises_no_more(plan: ContactPlan) -> None:
+    whole = read_ion_plan(write_ion_plan(plan), reference_ms=0)
+    for contact in whole.contacts:
+        (exact,) = [
+            c
+            for c in plan.contacts_between(contact.from_node, contact.to_node)
+            if c.start_ms <= contact.start_ms and contact.end_ms <= c.end_ms
+        ]
+        assert exact.rate_bytes_s == contact.rate_bytes_s
+    for entry in plan.ranges:
+        for at_ms in (entry.start_ms, entry.end_ms - 1):
+            now = Instant(0, at_ms)
+            light_ms = whole.one_way_ms(entry.from_node, entry.to_node, now)
+            assert light_ms >= entry.one_way_ms
+
+
 @given(plans(step_ms=7))
 def test_toml_keeps_every_millisecond(plan: ContactPlan) -> None:
     assert read_toml_plan(write_toml_plan(plan), reference_ms=0) == plan
