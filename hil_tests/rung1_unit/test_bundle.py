@@ -17,7 +17,7 @@ from flight.relay.bundle import (
     read_bundles,
 )
 from flight.relay.bundle.extension import HopCount, bundle_age_block, previous_node_block
-from flight.relay.bundle.wire import MAX_BLOCKS, MAX_CREATED_MS
+from flight.relay.bundle.reading import MAX_BLOCKS, MAX_CREATED_MS
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import LOCAL_NODE, NONE, ipn
 from flight.relay.errors import WireError

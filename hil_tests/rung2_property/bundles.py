@@ -10,7 +10,7 @@ from flight.relay.bundle.extension import (
     hop_count_block,
     previous_node_block,
 )
-from flight.relay.bundle.wire import MAX_CREATED_MS
+from flight.relay.bundle.reading import MAX_CREATED_MS
 from flight.relay.crc import CrcType
 from flight.relay.endpoint import LOCAL_NODE, NONE, EndpointId, Scheme, ipn
 

@@ -14,6 +14,7 @@ from flight.relay.bundle.forward import (
 )
 from flight.relay.bundle.fragment import Reassembler, fragment_bundle
 from flight.relay.bundle.make import make_bundle
+from flight.relay.bundle.reading import read_bundle, read_bundles
 from flight.relay.bundle.values import (
     BlockFlag,
     BlockType,
@@ -24,7 +25,7 @@ from flight.relay.bundle.values import (
     PrimaryBlock,
     Reason,
 )
-from flight.relay.bundle.wire import encode_bundle, read_bundle, read_bundles
+from flight.relay.bundle.wire import encode_bundle
 
 __all__ = [
     "Admission",

@@ -58,8 +58,10 @@ class Foretold:
     ) -> None:
         """Foretell what follows this segment, unless something bounds the red part already."""
         self._session = None
+        if segment.type != SegmentType.RED:
+            return
         is_bounded = session.red_end is not None or session.green_start is not None
-        if segment.type != SegmentType.RED or is_bounded or session.edges[-1:] != [end]:
+        if is_bounded or session.edges[-1:] != [end]:
             return
         self._session = session
         self._prefix = session_prefix(SegmentType.RED, session.id) + sdnv(segment.client_service)

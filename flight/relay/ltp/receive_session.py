@@ -133,7 +133,9 @@ class ReceiveSession:
         large block costs no more than one at its start.
         """
         edges, end = self.edges, start + len(data)
-        if edges and edges[-1] == start:  # in order, as nearly all are
+        if not edges:
+            edges += (start, end)
+        elif edges[-1] == start:  # in order, as nearly all are
             edges[-1] = end
         else:
             before = edges.copy()
@@ -148,6 +150,8 @@ class ReceiveSession:
     def block(self) -> bytes:
         """Return the red part, once it is whole."""
         pieces, end = self.pieces, self.edges[1]
+        if len(pieces) == 1:
+            return bytes(pieces[0])
         if sum(map(len, pieces.values())) == end:
             return b"".join([pieces[start] for start in sorted(pieces)])
         block = bytearray(end)
@@ -177,6 +181,7 @@ class ReceiveSession:
 
     def stop(self) -> None:
         """Repeat nothing any more."""
-        for retry in self.pending.values():
-            retry.is_open = False
-        self.pending.clear()
+        if self.pending:
+            for retry in self.pending.values():
+                retry.is_open = False
+            self.pending.clear()

@@ -47,6 +47,8 @@ class Sender:
         self._line: tuple[deque[SendSession], ...] = tuple(deque() for _ in range(PRIORITIES))
         self._ahead_bytes = [0] * PRIORITIES
         self._ahead_blocks = [0] * PRIORITIES
+        """Not yet sent once, of this priority and the more urgent ones together."""
+        self._ahead_ns = settings.ahead_ms * 10**6
         self._held_bytes = 0
         self._acked: dict[tuple[int, int], int] = {}
         self.delivered = self.failed = self.repeated = 0
@@ -59,16 +61,14 @@ class Sender:
 
         What is less urgent does not count; the last eighth of all limits is for priority 0.
         """
-        settings = self._settings
-        most, most_bytes = settings.send_sessions_max, settings.send_bytes_max
+        most, most_bytes = self._settings.send_sessions_max, self._settings.send_bytes_max
         if priority:
             most, most_bytes = most - (most + 7) // 8, most_bytes - most_bytes // 8
         if len(self._sessions) >= most or self._held_bytes >= most_bytes:
             return False
-        if sum(self._ahead_blocks[: priority + 1]) < _AHEAD_BLOCKS:
+        if self._ahead_blocks[priority] < _AHEAD_BLOCKS:
             return True
-        ahead_ns = self._timers.pacer.line_ns(sum(self._ahead_bytes[: priority + 1]))
-        return ahead_ns < settings.ahead_ms * 10**6
+        return self._timers.pacer.line_ns(self._ahead_bytes[priority]) < self._ahead_ns
 
     def start(self, block: bytes, *, red_bytes: int, key: int, priority: int, now_ns: int) -> None:
         """Begin a session."""
@@ -87,8 +87,7 @@ class Sender:
         )
         self._sessions[number] = session
         self._held_bytes += len(block)
-        self._ahead_bytes[priority] += len(block)
-        self._ahead_blocks[priority] += 1
+        self._count_ahead(priority, len(block), 1)
         if red_bytes:
             self._queue_checkpoint(session, outgoing.queue_red(cutter), 0)
         if red_bytes < len(block):
@@ -261,9 +260,13 @@ class Sender:
     def _clear_ahead(self, session: SendSession) -> None:
         """Give back the room that a block took until it had left once."""
         if session.ahead_bytes:
-            self._ahead_bytes[session.priority] -= session.ahead_bytes
-            self._ahead_blocks[session.priority] -= 1
+            self._count_ahead(session.priority, -session.ahead_bytes, -1)
             session.ahead_bytes = 0
+
+    def _count_ahead(self, priority: int, size: int, blocks: int) -> None:
+        for behind in range(priority, PRIORITIES):
+            self._ahead_bytes[behind] += size
+            self._ahead_blocks[behind] += blocks
 
     def _give_up(self, session: SendSession, reason: int) -> None:
         self._fail(session, reason)

@@ -75,6 +75,8 @@ class Catalogue:
         over_received = self.received_bytes + cost - self._settings.received_quota_bytes
         if received:
             over = max(over, over_received)
+        if over <= 0 and crowd <= 0:
+            return []
         chosen: list[Entry] = []
         candidates = self._by_worth(priority, received=received)
         while over > 0 or crowd > 0:
