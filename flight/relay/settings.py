@@ -126,12 +126,24 @@ class LinkSettings:
             raise ValueError("only layer 'tcpcl4' knows TLS")
 
 
+class IdForm(Enum):
+    """How the endpoint ids that this node makes are written; all forms are read."""
+
+    TWO_ELEMENTS = "two-elements"
+    """ipn:NODE.SERVICE as [node, service]: what every engine takes."""
+    THREE_ELEMENTS = "three-elements"
+    """ipn as [allocator, node, service] (RFC 9758 section 6.1.2). ION, HDTN and uD3TN refuse it."""
+    DTN = "dtn"
+    """Sources and previous nodes as dtn://NAME/SERVICE. ION's UDP induct dies of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """One DTN node: its number, its links, what it delivers, and the limits of its queues."""
 
     node_number: int
-    """Of its endpoints ipn:NODE_NUMBER.SERVICE."""
+    """Of its endpoints ipn:NODE_NUMBER.SERVICE; with an allocator (RFC 9758) 2**32 times that,
+    plus the number."""
 
     links: tuple[LinkSettings, ...] = ()
     """The neighbours; datagrams carry the index of theirs."""
@@ -182,6 +194,13 @@ class NodeSettings:
     scrub_entries: int = 64
     """How many each time."""
 
+    id_form: IdForm = IdForm.TWO_ELEMENTS
+    """How endpoint ids made here are written: "two-elements", "three-elements" or "dtn"."""
+
+    dtn_name: str = ""
+    """With id_form "dtn": NAME in dtn://NAME/SERVICE. What is sent to that name does not come
+    here: routes and services go by numbers."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         numbers = [self.node_number, *(link.peer_node for link in self.links)]
@@ -189,3 +208,5 @@ class NodeSettings:
             raise ValueError("node_number must be 0 or more, and each peer_node")
         if len(set(numbers)) != len(numbers):
             raise ValueError("node_number and each link's peer_node must differ")
+        if bool(self.dtn_name) != (self.id_form is IdForm.DTN) or "/" in self.dtn_name:
+            raise ValueError("id_form 'dtn' and dtn_name, a name without slashes, go together")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from flight.instant import Instant
 from flight.relay.bundle import Bundle, BundleFlag, make_bundle
-from flight.relay.endpoint import NONE, EndpointId, ipn
+from flight.relay.endpoint import NONE, EndpointId
+from flight.relay.node.names import own_id, written
 from flight.relay.settings import NodeSettings
 from flight.relay.status import StatusReport, encode_status_report
 
@@ -43,12 +44,12 @@ class Maker:
         created_ms, sequence = name
         return make_bundle(
             payload,
-            source=ipn(self.settings.node_number, source_service),
-            destination=destination,
+            source=own_id(self.settings, source_service),
+            destination=written(self.settings, destination),
             created_ms=created_ms,
             sequence=sequence,
             lifetime_ms=lifetime_ms,
-            report_to=report_to,
+            report_to=written(self.settings, report_to),
             flags=flags,
             hop_limit=self.settings.hop_limit or None,
             age_ms=None if created_ms else 0,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from flight.instant import Instant
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.bundle import encode_bundle, forwarded_bundle, read_bundle
-from flight.relay.endpoint import ipn
 from flight.relay.node.chooser import Chooser
 from flight.relay.node.desk import Desk
 from flight.relay.node.keeper import Kept
+from flight.relay.node.names import own_id
 from flight.relay.node.queues import Held, Stage, is_past
 from flight.relay.node.span import Span
 from flight.relay.node.values import Forwarded
@@ -116,7 +116,7 @@ class Outbound:
         names_us = span.settings.names_previous_node and not is_ours
         leaving = forwarded_bundle(
             read_bundle(kept) if isinstance(kept, bytes) else kept,
-            node=ipn(self.desk.settings.node_number, 0) if names_us else None,
+            node=own_id(self.desk.settings, 0) if names_us else None,
             resident_ms=(now.mono_ns - held.since.mono_ns) // 1_000_000,
         )
         if isinstance(leaving, BundleReason):
