@@ -21,10 +21,12 @@ class TlsSettings:
     authority of the mission's own, not the world's."""
     peer_name: str = ""
     """Name or address that the certificate of a called peer has to show; empty: any."""
+    callers_show_certificate: bool = True
+    """Whether who calls has to show one, too. HDTN's outducts have none to show."""
 
 
 class Security:
-    """Makes secure sockets; both sides have to show a certificate."""
+    """Makes secure sockets; both sides have to show a certificate, if the settings want it."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """Read the files.
@@ -51,7 +53,8 @@ def _context(protocol: int, settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     if protocol == ssl.PROTOCOL_TLS_CLIENT:
         context.check_hostname = bool(settings.peer_name)
-    context.verify_mode = ssl.CERT_REQUIRED
+    is_lenient = protocol == ssl.PROTOCOL_TLS_SERVER and not settings.callers_show_certificate
+    context.verify_mode = ssl.CERT_NONE if is_lenient else ssl.CERT_REQUIRED
     place = settings.certificate
     try:
         context.load_cert_chain(settings.certificate, settings.key, password=_no_password)

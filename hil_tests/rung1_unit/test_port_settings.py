@@ -1,5 +1,6 @@
 """What ports and links ask of each other."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,38 @@ def test_a_udp_datagram_has_limits():
         UdpSettings(datagram_bytes_max=70_000)
     with pytest.raises(ValueError, match="too small"):
         UdpSettings(send_blocks_max=0)
+
+
+# ------------------------------------------------------------------------ what the README says
+
+README = Path(__file__).parents[2] / "README.md"
+WHOLE = 'contact_plan = "p"\narchive = "a"\n[store]\ndirectory = "s"\n[node]\nnode_number = 10\n'
+
+
+def left_columns() -> list[str]:
+    """Return farside's side of each pair of configurations in the README."""
+    chapter = README.read_text().split("## As a node among")[1].split("\n## ")[0]
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", chapter, re.MULTILINE)
+    texts = []
+    for block in blocks:
+        if "[[node.links]]" in block:
+            lines = (re.split(r"\s{2,}", line[4:])[0] for line in block.splitlines())
+            texts.append("\n".join(lines))
+    return texts
+
+
+@pytest.mark.parametrize("text", left_columns())
+def test_the_readmes_lines_for_peers_are_settings(text: str, tmp_path: Path):
+    config = parse_settings(StationConfig, WHOLE + text, source="README.md", folder=tmp_path)
+    fitted = fit_links(config.node, config.ports)
+    assert [link.peer_node for link in fitted.links] == [20]
+
+
+def test_the_readme_has_lines_for_each_layer():
+    text = "".join(left_columns())
+    assert {layer for layer in Layer if f'"{layer.value}"' in text} == {
+        Layer.TCPCL3,
+        Layer.TCPCL4,
+        Layer.UDP,
+    }
+    assert len(left_columns()) == 6

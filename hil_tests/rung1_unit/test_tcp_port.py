@@ -1,7 +1,10 @@
 """The TCP port: lines over loopback, secured and plain, that come, break and come again."""
 
+import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -251,6 +254,34 @@ def test_a_called_peer_has_to_show_its_name(authority: Authority, name: str, is_
     ends.until(lambda: last in ends.kinds(0))
     assert (Told.ENDED in ends.kinds(0)) is not is_right
     ends.close()
+
+
+def test_a_caller_without_a_certificate_gets_in_only_where_that_is_set(authority: Authority):
+    # HDTN's outducts show none.
+    for is_asked in (True, False):
+        files = replace(authority.vouch("heidi"), callers_show_certificate=is_asked)
+        ends = Ends((None, files))
+        ends.until(lambda: True)
+        host, number = ends.address.split(":")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(authority.certificate)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # the refusal comes with the handshake
+        with socket.create_connection((host, int(number))) as plain:
+            ends.until(lambda ends=ends: Told.ANSWERED in ends.kinds(1))
+            ends.order(1, Order.SECURE, 1)
+            caller = context.wrap_socket(plain, do_handshake_on_connect=False)
+            caller.setblocking(False)
+
+            def shake(caller=caller, ends=ends) -> bool:
+                with contextlib.suppress(OSError):
+                    caller.do_handshake()
+                return Told.SECURED in ends.kinds(1) or Told.ENDED in ends.kinds(1)
+
+            ends.until(shake)
+            caller.close()
+        assert (Told.SECURED in ends.kinds(1)) is not is_asked
+        ends.close()
 
 
 def test_files_that_are_no_certificates_are_named(authority: Authority, tmp_path: Path):
