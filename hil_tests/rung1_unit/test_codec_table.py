@@ -164,3 +164,17 @@ def test_codecs_refuse_to_encode_what_they_are_not_for() -> None:
         encode(CodecId.CUBE, np.zeros((4, 4, 4), np.int32))
     with pytest.raises(ValueError, match="rows and columns"):
         encode(CodecId.IMAGE, np.zeros((4, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("largest", [253, 254, 255])
+def test_a_map_may_use_every_label_there_is(largest: int) -> None:
+    labels = np.random.default_rng(9).integers(0, largest, (40, 30), np.uint8, endpoint=True)
+    parts = encode(CodecId.CLASS_MAP, np.kron(labels, np.ones((4, 4), np.uint8)))
+    decoded = decode(CodecId.CLASS_MAP, CODECS[CodecId.CLASS_MAP].version, parts)
+    assert np.array_equal(decoded.samples[::4, ::4], labels)
+
+
+def test_a_plain_map_takes_a_few_bytes_however_large() -> None:
+    for label in (0, 7):
+        parts = encode(CodecId.CLASS_MAP, np.full((1000, 1000), label, np.uint8))
+        assert sum(len(part.data) for part in parts) < 10

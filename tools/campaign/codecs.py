@@ -7,6 +7,7 @@ Inputs are good parts with a few things wrong, in their bytes and sometimes in t
 """
 
 import argparse
+import math
 import sys
 import time
 import tracemalloc
@@ -17,14 +18,14 @@ from random import Random
 import numpy as np
 
 from flight.product.codecs import CODECS, CodecId, Encoded, Integers, decode, encode
-from flight.product.codecs.entropy import FREE_STEPS, STEPS_A_BYTE
 from flight.product.errors import WireError
 from tools.campaign.fuzz import hostile_inputs
 
 MAX_CPU_S = 0.05
-STEP_CPU_S = 0.0003
-"""More for each row, column, band, line, channel of the box: a wavefront takes a step for each, in
-a sound part as in a hostile one."""
+SAMPLE_CPU_S = {CodecId.SPECTRA: 200e-6}
+USUAL_SAMPLE_CPU_S = 4e-6
+"""More for each sample of the box that a stream claims: a sound part of that size takes as long.
+A spectrum is a wavefront of one channel a step."""
 MAX_PEAK_BYTES = 16 << 20
 """Beyond the array that comes out."""
 LIMIT_BYTES = 4 << 20
@@ -50,18 +51,21 @@ class Verdict:
 def _samples(codec: CodecId) -> list[Integers]:
     """Return small arrays of the kind a codec is for."""
     rng = np.random.default_rng(8)
-    smooth = np.add.outer(np.arange(24), 2 * np.arange(20)) + rng.integers(0, 5, (24, 20))
-    counts = rng.poisson(4, (3, 40)).astype(np.uint32)
+    smooth = np.add.outer(np.arange(12), 2 * np.arange(10)) + rng.integers(0, 2, (12, 10))
+    bands = np.stack([smooth[:5], smooth[:5] + 9, smooth[:5] + 20])
+    counts = rng.poisson(0.5, (3, 60)).astype(np.uint32)
     labels = np.kron(rng.integers(0, 4, (5, 5), np.uint8), np.ones((4, 6), np.uint8))
+    packets = rng.integers(0, 4, (30, 6), np.uint8).cumsum(axis=0).astype(np.uint8)
+    logits = rng.integers(-9, 9, (12, 12)).cumsum(axis=1)[None, :, :, None] + np.array([9, -7])
     return {
-        CodecId.RAW: [smooth.astype(np.uint16)],
+        CodecId.RAW: [smooth.astype(np.uint16), counts],
         CodecId.IMAGE: [smooth.astype(np.uint16), smooth.astype(np.uint8)],
         CodecId.LATTICE: [smooth.astype(np.uint16), smooth.astype(np.uint8)],
-        CodecId.CUBE: [np.stack([smooth, smooth + 9, smooth + 20]).astype(np.uint16)],
-        CodecId.SPECTRA: [counts, counts[0]],
-        CodecId.CLASS_MAP: [labels],
-        CodecId.HOUSEKEEPING: [smooth.astype(np.uint8)],
-        CodecId.TENSOR: [np.kron(smooth, np.ones((3, 8))).reshape(1, 72, 80, 2).astype(np.int8)],
+        CodecId.CUBE: [bands.astype(np.uint16)],
+        CodecId.SPECTRA: [counts, counts[:1]],
+        CodecId.CLASS_MAP: [labels, labels[:9, :11] + np.uint8(3)],
+        CodecId.HOUSEKEEPING: [packets],
+        CodecId.TENSOR: [logits.clip(-128, 127).astype(np.int8)],
     }[codec]
 
 
@@ -98,8 +102,9 @@ def attack(codec: CodecId, *, inputs: int, seed: int, most_seconds: float = MAX_
             if peak > MAX_PEAK_BYTES:
                 failures.append(f"{peak} bytes of memory: {geometry} {data.hex()}")
             continue
-        sides = sum(geometry[-((len(geometry) - 1) // 3) :])
-        allowed_s = most_seconds + STEP_CPU_S * min(sides, FREE_STEPS + STEPS_A_BYTE * len(data))
+        claimed = math.prod(geometry[-((len(geometry) - 1) // 3) :])
+        sample_s = SAMPLE_CPU_S.get(codec, USUAL_SAMPLE_CPU_S)
+        allowed_s = most_seconds + sample_s * min(claimed, LIMIT_BYTES)
         if spent_s > allowed_s:
             spent_s = min(_seconds(codec, part) for _ in range(RETRIES))
         slowest_s = max(slowest_s, spent_s)

@@ -36,7 +36,8 @@ from flight.product.errors import WireError
 
 _RAW = 0
 """The first byte of a part; any other is how many labels there may be, and the largest is all."""
-_MOST_LABELS = 255
+_MANY_LABELS = 255
+_ALL_LABELS = 256
 _HOPELESS = 2
 """Only a map that the model shrinks by less than this is worth trying without it."""
 _PAD = 3
@@ -222,8 +223,10 @@ def _encode(samples: Integers, options: Options) -> bytes:
     rows: list[Row] = np.pad(samples, ((_PAD, 0), (_PAD, _PAD))).astype(int).tolist()
     writer = _Writer()
     labels = int(samples.max()) + 1
+    if labels >= _MANY_LABELS:
+        labels = _ALL_LABELS
     coded = _walk(rows, samples.shape, Model(labels), writer, samples.size)
-    modelled = bytes([min(labels, _MOST_LABELS)]) + writer.finish()
+    modelled = bytes([min(labels, _MANY_LABELS)]) + writer.finish()
     affords = _affords(samples.shape, coded, len(modelled))
     if affords and len(modelled) * _HOPELESS < samples.size:
         return modelled
@@ -242,7 +245,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("the stream is too short for its pixels")
     height, width = shape
     rows: list[Row] = [[0] * (width + 2 * _PAD) for _ in range(height + _PAD)]
-    labels = data[0] if data[0] < _MOST_LABELS else 256
+    labels = data[0] if data[0] < _MANY_LABELS else _ALL_LABELS
     reader = _Reader(data[1:])
     _walk(rows, shape, Model(labels), reader, len(data))
     reader.finish()

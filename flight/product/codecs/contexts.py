@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.product.codecs.entropy import Contexts, Scheme, expect
+from flight.product.codecs.frequencies import Lookup
 from flight.product.codecs.linear import Floats, non_negative
 
 Reals = NDArray[np.float32]
@@ -55,7 +56,10 @@ def _scheme() -> Scheme:
         middle = (4 + first % 4 + (1.0 if first < _PAIRED else 0.5)) / 4
         magnitude = math.ldexp(middle, first // 4 - 5)
         expected.append(expect(_laplace(magnitude), int(shifts[first])))
-    return Scheme(shifts.astype(np.uint8), tables.astype(np.uint8), np.stack(expected))
+    frequencies = np.stack(expected)
+    return Scheme(
+        shifts.astype(np.uint8), tables.astype(np.uint8), frequencies, Lookup.of(frequencies)
+    )
 
 
 RESIDUALS = _scheme()

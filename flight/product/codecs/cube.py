@@ -7,6 +7,7 @@ residuals travel in that order. The encoder knows every sample beforehand and wo
 except under a bounded error, where it must predict from what the decoder will have.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -63,8 +64,9 @@ _RAW, _MODEL = 0, 1
 _PART_LINES = 32
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
+_SYMBOLS_A_LANE = 450
 _FIT_BANDS = 32
-_FIT_RESIDUALS = 1 << 15
+_FIT_RESIDUALS = 1 << 13
 """From how many bands, and to how many residuals, the weights of the clues are fitted."""
 
 
@@ -80,7 +82,7 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if not affords_steps(samples.shape, len(modelled)):
+        if not affords_steps(sum(samples.shape[:2]), samples.size, len(modelled)):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
@@ -110,6 +112,7 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
         np.concatenate([folded[row] for row in rows]).reshape(-1),
         np.concatenate([contexts[row] for row in rows]).reshape(-1),
         np.array([(end - first) * width for first, end, _ in diagonals(bands, lines)]),
+        _SYMBOLS_A_LANE,
     )
     head = write_side(side, packing)
     return write_varints([maximum_error, len(head)]) + head + symbols
@@ -197,7 +200,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("cube part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
     bands, lines, width = shape
-    check_steps(shape, len(data))
+    check_steps(bands + lines, math.prod(shape), len(data))
     side = read_side(data[place : place + size], bands)
     limits = np.iinfo(dtype)
     if side.lowest < limits.min or side.highest > limits.max or maximum_error > limits.max:

@@ -12,14 +12,12 @@ import numpy as np
 from flight.product.codecs.contexts import UNIT, Reals, activity, context_of
 from flight.product.codecs.cubemodel import (
     BANDS_BACK,
-    FEATURES,
     LINES_BACK,
     Side,
     band_scales,
     clues,
     next_column,
     next_magnitude_column,
-    put_features,
     round_prediction,
 )
 from flight.product.codecs.entropy import Contexts
@@ -55,37 +53,36 @@ class Wave:
         self._magnitude_columns: Reals = np.repeat(levels, width, axis=1)
         self._levels = levels
         self._scales = band_scales(side.levels)[:, None]
-        self._weights = side.weights.astype(np.float64)
+        self._weights = side.weights.T.astype(np.float64)[:, :, None]
         self._lowest = (side.lowest - side.means).astype(np.float64)[:, None]
         self._highest = (side.highest - side.means).astype(np.float64)[:, None]
-        self._features = np.empty((FEATURES, bands, width))
+        self._sums, self._term = np.empty((bands, width)), np.empty((bands, width))
 
     def predict(self, first: int, end: int) -> Floats:
         """Return the predictions for this step's lines, relative to their bands' means."""
         step = self._step
-        values = [self._values[(step - back) % BANDS_BACK] for back in range(1, BANDS_BACK + 1)]
-        columns = [self._columns[(step - back) % LINES_BACK] for back in range(1, LINES_BACK + 1)]
-        features = self._features[:, : end - first]
-        put_features(
-            features,
-            [
-                lines[first + BANDS_BACK - 1 - index : end + BANDS_BACK - 1 - index, 1:-1]
-                for index, lines in enumerate(values)
-            ],
-            [
-                lines[first + BANDS_BACK - index : end + BANDS_BACK - index]
-                for index, lines in enumerate(values[:LINES_BACK])
-            ],
-            [
-                lines[first + LINES_BACK - 1 - index : end + LINES_BACK - 1 - index]
-                for index, lines in enumerate(columns)
-            ],
-        )
-        weights = self._weights[first:end]
-        sums = features[0] * weights[:, 0, None]
-        for index in range(1, FEATURES):
-            features[index] *= weights[:, index, None]
-            sums += features[index]
+        weights = self._weights[:, first:end]
+        sums, term = self._sums[: end - first], self._term[: end - first]
+        # Integers and sixteenths below 2^53: the order of the terms changes no bit.
+        sums[:] = 0.0
+        for back in range(1, BANDS_BACK + 1):
+            lines = self._values[(step - back) % BANDS_BACK]
+            band = BANDS_BACK - back
+            np.multiply(lines[first + band : end + band, 1:-1], weights[back - 1], out=term)
+            sums += term
+        for back in range(LINES_BACK):
+            lines = self._values[(step - 1 - back) % BANDS_BACK]
+            lines = lines[first + BANDS_BACK - back : end + BANDS_BACK - back]
+            place = BANDS_BACK + 2 * back
+            np.multiply(lines[:, 1:-1], weights[place], out=term)
+            sums += term
+            np.add(lines[:, :-2], lines[:, 2:], out=term)
+            term *= weights[place + 1]
+            sums += term
+            band = LINES_BACK - 1 - back
+            columns = self._columns[(step - 1 - back) % LINES_BACK][first + band : end + band]
+            np.multiply(columns, weights[BANDS_BACK + 2 * LINES_BACK + back], out=term)
+            sums += term
         return round_prediction(sums, self._lowest[first:end], self._highest[first:end])
 
     def contexts(self, first: int, end: int) -> Contexts:

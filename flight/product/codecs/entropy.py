@@ -10,7 +10,6 @@ The decoder works in chunks, because a context may depend on what the chunk befo
 States are float64 in the encoder: all values are integers below 2^53, hence exact.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from flight.product.codecs.frequencies import (
     PRECISION,
     SCALE,
     TOKENS,
+    Lookup,
     expected_frequencies,
     read_tables,
     write_tables,
@@ -34,7 +34,7 @@ Contexts = NDArray[np.uint8]
 _DIRECT = 32
 _DIRECT_LOG = 5
 _MAXIMUM_LANES_LOG = 10
-_SYMBOLS_A_LANE = 900
+SYMBOLS_A_LANE = 900
 _FIRST_STATE = 1 << 16
 _WORD_BITS = 16
 _BLOCK_ROWS = 64
@@ -45,15 +45,16 @@ MAXIMUM_EXPANSION = 1 << 16
 """Samples a byte of stream: no array compresses better here, so a greater claim is a lie."""
 
 
-FREE_STEPS = 1 << 11
-STEPS_A_BYTE = 16
+FREE_STEPS = 192
+SAMPLES_A_STEP = 48
+BYTES_A_STEP = 32
 """A wavefront takes a step for each row and column, or band and line: it costs time, however few
-samples it moves, so a long and thin box must bring the bytes for it."""
+samples it moves, so a long and thin box must bring the samples for it, or the bytes."""
 
 
-def affords_steps(shape: tuple[int, ...], stream_bytes: int) -> bool:
-    """Return whether a stream is long enough for the wavefront over its box."""
-    return sum(shape) <= FREE_STEPS + STEPS_A_BYTE * stream_bytes
+def affords_steps(steps: int, samples: int, stream_bytes: int) -> bool:
+    """Return whether a stream is long enough for a wavefront over so many samples."""
+    return steps <= FREE_STEPS + samples // SAMPLES_A_STEP + stream_bytes // BYTES_A_STEP
 
 
 def check_expansion(samples: int, stream_bytes: int) -> None:
@@ -66,14 +67,14 @@ def check_expansion(samples: int, stream_bytes: int) -> None:
         raise WireError("the stream is too short for its samples")
 
 
-def check_steps(shape: tuple[int, ...], stream_bytes: int) -> None:
+def check_steps(steps: int, samples: int, stream_bytes: int) -> None:
     """Refuse a wavefront that its stream cannot pay for, before anything is allocated.
 
     Raises:
         WireError: the box has too many samples, or is too long and thin.
     """
-    check_expansion(math.prod(shape), stream_bytes)
-    if not affords_steps(shape, stream_bytes):
+    check_expansion(samples, stream_bytes)
+    if not affords_steps(steps, samples, stream_bytes):
         raise WireError("the stream is too short for so long a box")
 
 
@@ -85,19 +86,19 @@ class Scheme:
     tables: NDArray[np.uint8]
     expected: NDArray[np.int64]
     """(tables, TOKENS) frequencies that are used unless better ones are sent."""
+    lookup: Lookup
+    """Of the expected frequencies."""
 
 
-def _lanes_log(count: int, chunks: int) -> int:
+def _lanes_log(wanted: int, chunk: int) -> int:
     """Return how many lanes pay: each costs some 16 bits, and a chunk must fill most of them."""
-    by_count = (count // _SYMBOLS_A_LANE).bit_length() - 1
-    by_chunk = (count // max(chunks, 1)).bit_length()
-    return max(1, min(_MAXIMUM_LANES_LOG, by_count, by_chunk))
+    return max(1, min(_MAXIMUM_LANES_LOG, wanted.bit_length() - 1, chunk.bit_length()))
 
 
 def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.uint8]]:
     """Return each value's token, and where and how many low bits a token leaves out."""
     tokens = np.minimum(high, _DIRECT).astype(np.uint8)
-    large = np.flatnonzero(high >= _DIRECT)
+    large = (high >= _DIRECT).nonzero()[0]
     _, exponents = np.frexp(high[large].astype(np.float64))
     lengths = exponents.astype(np.uint32) - 1
     second = high[large] >> (lengths - 1) & 1
@@ -115,9 +116,16 @@ def expect(probabilities: NDArray[np.float64], shift: int) -> NDArray[np.int64]:
 
 
 def encode_symbols(
-    scheme: Scheme, values: Values, contexts: Contexts, chunks: NDArray[np.intp]
+    scheme: Scheme,
+    values: Values,
+    contexts: Contexts,
+    chunks: NDArray[np.intp],
+    symbols_a_lane: int = SYMBOLS_A_LANE,
 ) -> bytes:
-    """Return the stream of ``values``, whose decoder will ask for ``chunks`` of them at a time."""
+    """Return the stream of ``values``, whose decoder will ask for ``chunks`` of them at a time.
+
+    Fewer ``symbols_a_lane`` make it faster and larger.
+    """
     widths = scheme.shifts[contexts]
     tokens, large, extra = _tokenise(values >> widths)
     widths[large] += extra
@@ -127,7 +135,7 @@ def encode_symbols(
     counts = np.bincount(entries, minlength=scheme.expected.size)
     tables, frequencies = write_tables(counts.reshape(-1, TOKENS), scheme.expected)
 
-    lanes_log = _lanes_log(values.size, chunks.size)
+    lanes_log = _lanes_log(values.size // symbols_a_lane, values.size // max(chunks.size, 1))
     states, words = _rans(frequencies, entries, chunks, 1 << lanes_log)
     head = write_varints([lanes_log, len(tables), words.size])
     return b"".join(
@@ -205,12 +213,13 @@ class SymbolDecoder:
         if end_of_words > len(data):
             raise WireError("symbol stream is cut short")
         frequencies = read_tables(data[place : place + table_bytes], scheme.expected)
-        self._lookup = _lookup(frequencies)
+        self._lookup = scheme.lookup.replaced(frequencies, scheme.expected)
         place += table_bytes
-        self._states = np.frombuffer(data, "<u4", lanes, place).astype(np.uint64)
+        self._states = np.frombuffer(data, "<u4", lanes, place).astype(np.uint32)
+        self._frequency, self._place = np.empty(lanes, np.uint32), np.empty(lanes, np.uint32)
         place += 4 * lanes
         # A row may ask for a word a lane before the overrun is noticed.
-        self._words = np.zeros(word_count + lanes, np.uint64)
+        self._words = np.zeros(word_count + lanes, np.uint32)
         self._words[:word_count] = np.frombuffer(data, "<u2", word_count, place)
         self._word_count = word_count
         self._next_word = 0
@@ -224,7 +233,7 @@ class SymbolDecoder:
         """
         tokens = self._take_tokens(self._scheme.tables[contexts])
         shifts = self._scheme.shifts[contexts]
-        large = np.flatnonzero(tokens >= _DIRECT)
+        large = (tokens >= _DIRECT).nonzero()[0]
         if large.size:
             octaves = tokens[large] - _DIRECT
             lengths = (octaves >> 1) + (_DIRECT_LOG - 1)
@@ -236,28 +245,33 @@ class SymbolDecoder:
         return (tokens << shifts) | self._raw.take(widths)
 
     def _take_tokens(self, tables: NDArray[np.uint8]) -> Values:
+        """Return a chunk's tokens: rows of lanes, one step of every lane's state a row."""
         count = tables.size
-        bases = tables.astype(np.int64) << PRECISION
-        entries = np.empty(count, np.uint64)
-        lanes = self._states.size
+        slots = tables.astype(np.intp)
+        slots <<= PRECISION
+        lookup, lanes = self._lookup, self._states.size
+        frequency, place = self._frequency, self._place
         for first in range(0, count, lanes):
-            base = bases[first : first + lanes]
-            states = self._states[: base.size]
-            slots = (states & _SLOT_MASK).astype(np.int64)
-            slots += base
-            entry = entries[first : first + lanes]
-            self._lookup.take(slots, out=entry, mode="clip")
-            np.right_shift(states, _PRECISION_SHIFT, out=states)
-            states *= entry >> _FREQUENCY_SHIFT & _FREQUENCY_MASK
-            states += entry & _SLOT_MASK
-            low = np.flatnonzero(states < _FIRST_STATE)
+            row = slots[first : first + lanes]
+            if row.size < lanes:
+                frequency, place = frequency[: row.size], place[: row.size]
+            states = self._states[: row.size]
+            np.bitwise_and(states, _SLOT_MASK, out=place)
+            row += place
+            lookup.frequencies.take(row, out=frequency, mode="clip")
+            lookup.places.take(row, out=place, mode="clip")
+            states >>= _PRECISION_SHIFT
+            states *= frequency
+            states += place
+            low = (states < _FIRST_STATE).nonzero()[0]
             if low.size:
                 words = self._words[self._next_word : self._next_word + low.size]
                 self._next_word += low.size
                 if self._next_word > self._word_count:
                     raise WireError("symbol stream is cut short")
                 states[low] = (states[low] << _WORD_SHIFT) | words
-        return (entries >> _TOKEN_SHIFT).astype(np.uint32)
+        tokens: Values = lookup.tokens.take(slots, mode="clip")
+        return tokens
 
     def finish(self) -> None:
         """Check that the stream held exactly what was taken.
@@ -270,21 +284,6 @@ class SymbolDecoder:
         self._raw.finish()
 
 
-_SLOT_MASK = np.uint64(SCALE - 1)
-_PRECISION_SHIFT = np.uint64(PRECISION)
-_WORD_SHIFT = np.uint64(_WORD_BITS)
-_FREQUENCY_SHIFT = np.uint64(12)
-_FREQUENCY_MASK = np.uint64(0x1FFF)
-_TOKEN_SHIFT = np.uint64(25)
-
-
-def _lookup(frequencies: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return for each table and slot: token << 25 | frequency << 12 | slot's place in the token."""
-    tables = len(frequencies)
-    flat = frequencies.reshape(-1)
-    below = (np.cumsum(frequencies, axis=1) - frequencies).reshape(-1)
-    token = np.tile(np.arange(TOKENS), tables)
-    slot = np.tile(np.arange(SCALE), tables)
-    packed: NDArray[np.int64] = np.repeat(token << 25 | flat << 12, flat)
-    packed |= slot - np.repeat(below, flat)
-    return packed.astype(np.uint64)
+_SLOT_MASK = np.uint32(SCALE - 1)
+_PRECISION_SHIFT = np.uint32(PRECISION)
+_WORD_SHIFT = np.uint32(_WORD_BITS)

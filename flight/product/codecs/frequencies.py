@@ -5,6 +5,8 @@ expectation, and only if it earns the bytes. The rounding is integer arithmetic:
 same frequencies.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,3 +135,37 @@ def read_tables(data: bytes, expected: NDArray[np.int64]) -> NDArray[np.int64]:
             shares[token] = code if code <= _LOWEST else -1
         frequencies[index] = _frequencies(shares)
     return frequencies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """What each slot of each table means, (tables * SCALE,)."""
+
+    tokens: NDArray[np.uint32]
+    frequencies: NDArray[np.uint32]
+    places: NDArray[np.uint32]
+    """The slot's place in its token."""
+
+    @classmethod
+    def of(cls, frequencies: NDArray[np.int64]) -> "Lookup":
+        """Return the lookup of some frequency tables."""
+        flat = frequencies.astype(np.uint32).reshape(-1)
+        below = (np.cumsum(frequencies, axis=1) - frequencies).astype(np.uint32).reshape(-1)
+        owners = np.repeat(np.arange(flat.size), flat)
+        places = np.tile(np.arange(SCALE, dtype=np.uint32), len(frequencies))
+        places -= below.take(owners)
+        tokens = (owners % TOKENS).astype(np.uint32)
+        return cls(tokens, flat.take(owners), places)
+
+    def replaced(self, frequencies: NDArray[np.int64], expected: NDArray[np.int64]) -> "Lookup":
+        """Return the lookup of tables, given this one of the tables that were expected."""
+        fresh = (frequencies != expected).any(axis=1).nonzero()[0]
+        if not fresh.size:
+            return self
+        there = Lookup.of(frequencies[fresh])
+        slots = (fresh[:, None] * SCALE + np.arange(SCALE)).reshape(-1)
+        changed = Lookup(self.tokens.copy(), self.frequencies.copy(), self.places.copy())
+        changed.tokens[slots] = there.tokens
+        changed.frequencies[slots] = there.frequencies
+        changed.places[slots] = there.places
+        return changed

@@ -90,7 +90,7 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if not affords_steps(samples.shape, len(modelled)):
+        if not affords_steps(Frame(*samples.shape).steps, samples.size, len(modelled)):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
@@ -243,12 +243,12 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     if data[0] != _MODEL or 0 in shape:
         raise WireError("image part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
-    check_steps(shape, len(data))
+    frame = Frame(*shape)
+    check_steps(frame.steps, math.prod(shape), len(data))
     side = _read_side(data[place : place + size])
     if side.highest > np.iinfo(dtype).max or maximum_error > np.iinfo(dtype).max:
         raise WireError("pixels do not fit their dtype")
     symbols = SymbolDecoder(RESIDUALS, data[place + size :])
-    frame = Frame(*shape)
     wave = Wave(frame, side, 2 * maximum_error + 1)
     for first, count, begin in frame.diagonals():
         predicted = wave.predict(count, begin)

@@ -64,6 +64,11 @@ class Frame:
         return self.columns + 2 * PAD
 
     @property
+    def steps(self) -> int:
+        """Diagonals, those without a pixel included."""
+        return self.columns + SLOPE * (self.rows - 1)
+
+    @property
     def size(self) -> int:
         """Padded pixels."""
         return (self.rows + PAD) * self.stride
@@ -75,7 +80,7 @@ class Frame:
 
     def diagonals(self) -> Iterator[tuple[int, int, int]]:
         """Yield each diagonal's first row, its pixels, and where its first pixel lies."""
-        for diagonal in range(self.columns + SLOPE * (self.rows - 1)):
+        for diagonal in range(self.steps):
             first = max(0, -((self.columns - 1 - diagonal) // SLOPE))
             end = min(self.rows - 1, diagonal // SLOPE) + 1
             if first < end:

@@ -23,8 +23,7 @@ from flight.product.codecs.contexts import (
 )
 from flight.product.codecs.entropy import (
     SymbolDecoder,
-    affords_steps,
-    check_steps,
+    check_expansion,
     encode_symbols,
 )
 from flight.product.codecs.geometry import cut_grid
@@ -48,6 +47,7 @@ from flight.product.codecs.xrfmodel import (
     RATE_CLUES,
     SCHEME,
     SIZE_CLUES,
+    affords_steps,
     contexts_of,
     mean_rate,
     rate_clues,
@@ -222,7 +222,9 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     count = math.prod(shape)
     if len(shape) not in (1, 2) or count == 0 or shape[-1] < _LEAST_CHANNELS:
         raise WireError("not a part of spectra")
-    check_steps(shape, len(data))
+    check_expansion(count, len(data))
+    if not affords_steps(shape, len(data)):
+        raise WireError("the stream is too short for so many channels")
     place, template = 1, None
     if data[0] == _WITH_TEMPLATE:
         template = _read_template(data, shape[-1], options.template)

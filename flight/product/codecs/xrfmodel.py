@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.product.codecs.contexts import RESIDUALS, UNIT, Reals, context_of
-from flight.product.codecs.entropy import Contexts, Scheme, expect
+from flight.product.codecs.entropy import FREE_STEPS, Contexts, Scheme, expect
+from flight.product.codecs.frequencies import Lookup
 from flight.product.codecs.linear import Floats
 
 LAG = 3
@@ -37,6 +38,7 @@ DIRECT_BELOW = 8.0
 _DIRECT_LEAST_OCTAVE = 121
 _DIRECT = 36
 _POISSON_VALUES = 48
+_STEPS_A_BYTE = 16
 
 
 def _poisson(rate: float) -> NDArray[np.float64]:
@@ -54,10 +56,12 @@ def _scheme() -> Scheme:
     for context in range(_DIRECT):
         rate = math.ldexp((4 + context % 4 + 0.5) / 4, context // 4 + _DIRECT_LEAST_OCTAVE - 127)
         expected.append(expect(_poisson(rate), 0))
+    frequencies = np.concatenate((np.stack(expected), RESIDUALS.expected))
     return Scheme(
         np.concatenate((np.zeros(_DIRECT, np.uint8), RESIDUALS.shifts)),
         np.concatenate((np.arange(_DIRECT, dtype=np.uint8), RESIDUALS.tables + np.uint8(_DIRECT))),
-        np.concatenate((np.stack(expected), RESIDUALS.expected)),
+        frequencies,
+        Lookup.of(frequencies),
     )
 
 
@@ -72,6 +76,14 @@ class Side:
     """The template counts 2^this times as much as it says."""
     rate_weights: tuple[int, ...]
     size_weights: tuple[int, ...]
+
+
+def affords_steps(shape: tuple[int, ...], stream_bytes: int) -> bool:
+    """Return whether a stream is long enough for a wavefront over its spectra.
+
+    A single spectrum takes a step a channel, each of which should have some half a bit.
+    """
+    return sum(shape) <= FREE_STEPS + _STEPS_A_BYTE * stream_bytes
 
 
 def mean_rate(spectrum: int, *, with_template: bool) -> float:
