@@ -9,10 +9,10 @@ it. An extent freed by a commit is given out again only after that commit, since
 power cut brings its owner back.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from flight.relay.store.files import Files
+from flight.relay.store.syncer import Syncer
 from flight.relay.store.values import Extent
 
 ALIGNMENT = 4096
@@ -32,8 +32,7 @@ class SegmentFiles:
         self._descriptors: dict[int, int] = {}
         self._free: dict[int, list[tuple[int, int]]] = {}
         self._written: set[int] = set()
-        self._syncer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-sync")
-        self._syncing: Future[None] | None = None
+        self._syncer = Syncer(files)
 
     def claim(self, extents: list[Extent]) -> None:
         """Open the files present and take note of the extents that rows own."""
@@ -77,9 +76,8 @@ class SegmentFiles:
     def start_sync(self) -> None:
         """Begin to bring every blob written onto the medium."""
         if self._written:
-            written = [self._descriptors[number] for number in sorted(self._written)]
+            self._syncer.start([self._descriptors[number] for number in sorted(self._written)])
             self._written.clear()
-            self._syncing = self._syncer.submit(self._sync, written)
 
     def finish_sync(self) -> None:
         """Return once what start_sync began is done.
@@ -87,9 +85,7 @@ class SegmentFiles:
         Raises:
             OSError: it cannot be done; which of the blobs are on the medium is unknown.
         """
-        if self._syncing is not None:
-            syncing, self._syncing = self._syncing, None
-            syncing.result()
+        self._syncer.finish()
 
     def read(self, extent: Extent) -> bytes:
         """Return a blob's bytes, unchecked; fewer where the file is cut short."""
@@ -114,13 +110,9 @@ class SegmentFiles:
 
     def close(self) -> None:
         """Close every file."""
-        self._syncer.shutdown()
+        self._syncer.close()
         while self._descriptors:
             self._files.close(self._descriptors.popitem()[1])
-
-    def _sync(self, descriptors: list[int]) -> None:
-        for descriptor in descriptors:
-            self._files.sync(descriptor)
 
     def _make(self, number: int) -> None:
         temporary = self._directory / "new.part"
