@@ -31,7 +31,7 @@ from flight.relay.node import Node
 from flight.relay.node.labels import FIRST_PRIORITY_SERVICE
 from flight.relay.store import Store
 from flight.settings import SettingsError
-from flight.watch import link_figures, take_last_words
+from flight.watch import take_last_words
 
 VERSION = importlib.metadata.version("farside")
 
@@ -96,7 +96,6 @@ def build_craft(
         rhythm=Rhythm(
             round(settings.health_interval_s * 1e9), round(settings.events_interval_s * 1e9)
         ),
-        link_figures=lambda at: link_figures(node, at),
     )
     last_words = take_last_words(config.store.directory)
     if last_words:

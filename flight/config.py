@@ -18,6 +18,7 @@ from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
 from flight.relay.settings import NodeSettings, StoreSettings
 from flight.settings import SettingsError, parse_settings, read_text
+from flight.telemetry import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ class Config:
     models: tuple[ModelSettings, ...] = ()
     payload: PayloadSettings | None = None
     """Required where there are sensors."""
+    telemetry: TelemetrySettings | None = None
+    """What is told of the links, and to whom; without it a board tells its payload's destination,
+    and a relay nobody."""
     security: tuple[SecuritySettings, ...] = ()
     """Which bundles are signed or sealed, and which must be (BPSec, RFC 9172). Where others can
     reach the link, require integrity for commands."""

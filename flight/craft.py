@@ -1,6 +1,5 @@
 """The board's own side of the loop: payload, workers, journal, commands, events, housekeeping."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +43,6 @@ class Craft:
         commands: DoneCommands,
         state: Path,
         rhythm: Rhythm,
-        link_figures: Callable[[Instant], tuple[tuple[str, int], ...]],
     ) -> None:
         self.payload = payload
         self.outbox = outbox
@@ -54,7 +52,6 @@ class Craft:
         self._commands = commands
         self._state = state
         self._rhythm = rhythm
-        self._link_figures = link_figures
         self._health_due_ns: int | None = None
         self._events_due_ns: int | None = None
 
@@ -173,7 +170,6 @@ class Craft:
             ("steps_made", self.payload.steps_made),
             ("products_made", self.outbox.products_made),
             ("product_bytes_made", self.outbox.bytes_made),
-            *self._link_figures(now),
         )
         names, values = zip(*figures, strict=True)
         self._send_record(ProductKind.HEALTH, Health(now, names, values).encode(), now)

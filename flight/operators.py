@@ -93,17 +93,23 @@ def _status_text(found: object, peers: list[int]) -> str:
             for name in ("sent", "received", "forwarded", "delivered", "duplicates", "buried")
         ),
     ]
-    links = zip(peers, _items(status["links"]), _items(status["open_links"]), strict=True)
-    for peer, counts, is_open in links:
+    links = zip(peers, _items(status["links"]), _items(status["windows"]), strict=True)
+    for peer, counts, window in links:
         link = _mapping(counts)
         loss = f"{_number(link['loss_ppm']) / 10_000:.1f} %"
         lines.append(
-            f"link to node {peer}: {'open' if is_open else 'closed'};"
+            f"link to node {peer}: {_window_text(_items(window))};"
             f" {link['send_sessions']} sessions out, {link['receive_sessions']} in;"
             f" {link['bytes_sent']} bytes sent, {link['segments_repeated']} segments again;"
             f" loss {loss}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _window_text(window: list[object]) -> str:
+    is_open, rate_bytes_s, changes_in_s = window
+    until = "" if changes_in_s == -1 else f" for {changes_in_s} s more"
+    return f"open at {rate_bytes_s} bytes/s{until}" if is_open else f"closed{until}"
 
 
 def _table(found: object) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from flight.assembly import build_craft
 from flight.board.clock import BoardClock
 from flight.board.notify import notify
-from flight.config import Config, read_mission
+from flight.config import Config, Mission, read_mission
 from flight.craft import Craft
 from flight.instant import Instant
 from flight.link import Link
@@ -21,11 +21,13 @@ from flight.ports.localsocket import LocalServer
 from flight.ports.port import Port, PortError
 from flight.ports.settings import open_port, ports_by_link
 from flight.product.events import Event, Happening
+from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.relay.bpsec import read_policy
 from flight.relay.node import Delivery, Node
 from flight.relay.node.labels import FIRST_PRIORITY_SERVICE
 from flight.relay.store import BusyError, Store, open_store
 from flight.settings import SettingsError
+from flight.telemetry import Telemetry, TelemetrySettings
 from flight.watch import Recent, Stop, Watch, write_last_words
 
 PRIORITY_SERVICES = range(FIRST_PRIORITY_SERVICE, FIRST_PRIORITY_SERVICE + 4)
@@ -64,7 +66,8 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
         manager = os.environ.get("NOTIFY_SOCKET")
         watch = Watch(config.store.directory / "status.json", link, craft, recent, manager)
         _settle(config, craft, now)
-        members: list[Member] = [gateway, link] if craft is None else [craft, gateway, link]
+        own: list[Member] = [] if craft is None else [craft]
+        members = [*own, *_telemetry(mission, node, store), gateway, link]
         notify(manager, "READY=1")
         stop = Stop(craft, node, when_done=exit_when_done)
         try:
@@ -78,6 +81,17 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
         watch.write(now)
         link.close()
     return 0
+
+
+def _telemetry(mission: Mission, node: Node, store: Store) -> list[Member]:
+    """Return what tells of the links, where somebody is to be told."""
+    settings, payload = mission.config.telemetry, mission.config.payload
+    if settings is None and payload is not None:
+        settings = TelemetrySettings(payload.destination_node)
+    if settings is None:
+        return []
+    digest = mission.digest[:DIGEST_PREFIX_BYTES]
+    return [Telemetry(settings, node, boot=store.boots, config_digest=digest)]
 
 
 def _local_server(config: Config) -> LocalServer:

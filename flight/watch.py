@@ -106,20 +106,6 @@ class Stop:
         return (self._craft is None or self._craft.idle) and not waiting
 
 
-def link_figures(node: Node, now: Instant) -> tuple[tuple[str, int], ...]:
-    """Return the link's housekeeping as HEALTH fields."""
-    status = node.status(now)
-    queued = tuple((f"queued_p{p}_bundles", count) for p, count in enumerate(status.queued))
-    names = ("sending", "oldest_s", "sent", "received", "forwarded", "duplicates", "buried")
-    figures = tuple((f"link_{name}", int(getattr(status, name))) for name in names)
-    spans = tuple(
-        (f"link{index}_{name}", int(getattr(counts, name)))
-        for index, counts in enumerate(status.links)
-        for name in ("bytes_sent", "segments_repeated", "loss_ppm")
-    )
-    return queued + figures + spans
-
-
 def write_last_words(folder: Path, error: Exception) -> None:
     """Keep what ended the process, for the next life's event and for whoever mends it."""
     words = traceback.format_exception(error)

@@ -9,6 +9,7 @@ from flight.product.codecs import decode as decode_array
 from flight.product.errors import WireError
 from flight.product.events import EventReport, decode_events
 from flight.product.journal import JournalEntry, decode_entry
+from flight.product.linkstate import LinkRecord
 from flight.product.part import CODEC_BYTES, Header, Part, ProductKind, join_bytes
 from flight.product.status import Boot, Health, Reply
 
@@ -18,7 +19,7 @@ MAX_PRODUCT_BYTES = 256 << 20
 MOST_SEARCHED = 512
 """Products of more parts are not searched for the broken one; they are refused whole."""
 
-Record: TypeAlias = Boot | JournalEntry | tuple[EventReport, ...] | Health | Reply
+Record: TypeAlias = Boot | JournalEntry | tuple[EventReport, ...] | Health | Reply | LinkRecord
 
 _RECORDS: dict[ProductKind, Callable[[bytes], Record]] = {
     ProductKind.BOOT: Boot.decode,
@@ -27,6 +28,7 @@ _RECORDS: dict[ProductKind, Callable[[bytes], Record]] = {
     ProductKind.EVENTS: decode_events,
     ProductKind.HEALTH: Health.decode,
     ProductKind.REPLY: Reply.decode,
+    ProductKind.LINK: LinkRecord.decode,
 }
 
 

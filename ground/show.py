@@ -8,10 +8,12 @@ import numpy as np
 from flight.product.codecs import Decoded
 from flight.product.errors import WireError
 from flight.product.journal import JournalEntry
+from flight.product.linkstate import LinkRecord
 from flight.product.part import ProductId
 from flight.product.status import Boot, Health, Reply
 from ground.content import Record
 from ground.library import Library
+from ground.linkwords import link_state_of, link_text
 from ground.soils import comparison_text
 from ground.words import (
     boot_text,
@@ -46,7 +48,7 @@ def show(library: Library, product: ProductId, folder: Path | None) -> Shown:
     blocks = [row_text(row)]
     blocks += [f"broken     {fault}" for fault in content.broken]
     if content.record is not None:
-        blocks.append(record_text(content.record))
+        blocks.append(record_text(library, product, content.record))
     picture = None
     if content.array is not None:
         blocks.append(_array_text(content.array))
@@ -59,8 +61,14 @@ def show(library: Library, product: ProductId, folder: Path | None) -> Shown:
     return Shown(product, "\n".join(blocks), picture)
 
 
-def record_text(record: Record) -> str:
-    """Return a record as a block of text."""
+def record_text(library: Library, product: ProductId, record: Record) -> str:
+    """Return a product's record as a block of text.
+
+    Raises:
+        WireError: it says what is different from a key that has not arrived.
+    """
+    if isinstance(record, LinkRecord):
+        return link_text(link_state_of(library, product, record))
     if isinstance(record, JournalEntry):
         compared = comparison_text(record.decision.findings)
         return entry_text(record) + ("\n\n" + compared if compared else "")

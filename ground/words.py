@@ -38,6 +38,7 @@ FRAMELESS = frozenset(
         ProductKind.REPLY,
         ProductKind.EVENTS,
         ProductKind.HEALTH,
+        ProductKind.LINK,
     )
 )
 """Kinds that speak of the board and of no frame."""

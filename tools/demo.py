@@ -140,7 +140,7 @@ def wait(trio: Trio, progress: "Progress", epoch_ms: int) -> None:
     def all_home() -> bool:
         made = trio.status("lander").get("craft", {}).get("products_made", 0)
         with open_archive(trio.archive) as archive:
-            rows = [row for row in archive.products() if row.complete]
+            rows = [row for row in archive.products() if row.complete and is_payload(row)]
         progress.show((BoardClock().now().dtn_ms - epoch_ms) / 1000, trio, made, len(rows))
         decided = {row.header.frame_number for row in rows if is_navcam(row, ProductKind.DECISION)}
         whole = {row.header.frame_number for row in rows if is_navcam(row, ProductKind.FRAME)}
@@ -152,6 +152,11 @@ def wait(trio: Trio, progress: "Progress", epoch_ms: int) -> None:
     trio.wait_until((trio.archive / "raw").is_dir, timeout_s=30)
     trio.wait_until(all_home, timeout_s=LONGEST_S)
     progress.done()
+
+
+def is_payload(row: Row) -> bool:
+    """Return whether a product is what the board's payload made, not telemetry of a link."""
+    return row.header.kind is not ProductKind.LINK
 
 
 def is_navcam(row: Row, kind: ProductKind) -> bool:

@@ -41,7 +41,7 @@ def summarise(trio: Trio, lander: dict[str, Any], source: str, sky: Sky) -> dict
         pictures.result()
     with open_archive(trio.archive) as archive:
         library = Library(archive)
-        rows = library.rows()
+        rows = [row for row in library.rows() if row.header.kind is not ProductKind.LINK]
         entries = library.logbook.entries.get(LANDER, {})
         frames = [row for row in rows if row.header.kind is ProductKind.FRAME]
         checked = [matches_input(library, row, trio.folder, source, sky.seed) for row in frames]

@@ -41,6 +41,8 @@ class ProductKind(IntEnum):
     REGION = 33
     SPECTRA = 34
     XRAY_SPECTRUM = 35
+    LINK = 40
+    """How a node's links stand."""
     TELEMETRY = 36
     """(channels, times): what a mechanism's sensors gave while a sample was taken."""
     FRAME = 48

@@ -31,6 +31,7 @@ class Schema(IntEnum):
     COMMAND = 6
     REPLY = 7
     FRAME = 8
+    LINK = 9
     PART = 16
 
 

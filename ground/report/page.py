@@ -10,6 +10,7 @@ from ground.library import Library
 from ground.replay import Outcome, replay
 from ground.report.cards import frame_card
 from ground.report.charts import arrivals_chart
+from ground.report.links import links_section
 from ground.report.markup import Child, Html, join, tag
 from ground.report.style import STYLE
 from ground.report.tables import (
@@ -78,6 +79,7 @@ def _page(run: Run, progress: Progress) -> str:
             decisions_table(run),
             events_table(run),
             boots_table(run),
+            links_section(run.library),
             products_table(run),
             losses_table(run),
             losses_list(run),

@@ -15,6 +15,7 @@ from flight.relay.node.values import (
     SendRefused,
     Stored,
     StoreTrouble,
+    WindowState,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "StoreTrouble",
     "Stored",
     "Tombstone",
+    "WindowState",
     "read_tombstone_payload",
 ]

@@ -5,6 +5,7 @@ from hashlib import blake2b
 from flight.instant import Instant
 from flight.relay.contacts import Contact, ContactPlan
 from flight.relay.convergence import make_engine
+from flight.relay.node.values import WindowState
 from flight.relay.settings import LinkSettings
 
 _NS_PER_MS = 1_000_000
@@ -18,6 +19,7 @@ class Span:
         self.settings = settings
         self.engine = make_engine(settings, node, seed=seed)
         self.is_open = False
+        self._rate_bytes_s = 0
         self.blocks: dict[int, tuple[int, ...]] = {}
         """The store's numbers of the bundles in each block under way, by the block's key."""
         self._node = node
@@ -33,6 +35,7 @@ class Span:
         out = plan.next_contact(self._node, peer, now)
         back = plan.next_contact(peer, self._node, now)
         self.is_open = _is_open(out, now) and out is not None and out.rate_bytes_s > 0
+        self._rate_bytes_s = 0 if out is None else out.rate_bytes_s
         self._boundary_ns = _next_boundary_ns((out, back), now)
         if out is not None and self.is_open:
             return_rate = back.rate_bytes_s if back is not None and _is_open(back, now) else 0
@@ -47,6 +50,12 @@ class Span:
         else:
             self.engine.set_contact(False, now=now)
         return self.is_open != was_open
+
+    def window(self, now: Instant) -> WindowState:
+        """Return whether it is open, how fast, and when that changes."""
+        boundary_ns = self._boundary_ns
+        left_s = -1 if boundary_ns is None else max(0, boundary_ns - now.mono_ns) // 1_000_000_000
+        return WindowState(self.is_open, self._rate_bytes_s if self.is_open else 0, left_s)
 
     def is_over(self, plan: ContactPlan, now: Instant) -> bool:
         """Say whether the plan has no further contact: what is under way must go another way."""
@@ -64,7 +73,7 @@ class Span:
 
     def _follow_without_clock(self, now: Instant) -> None:
         rate = self.settings.rate_without_clock_bytes_s
-        self.is_open = rate > 0
+        self.is_open, self._rate_bytes_s = rate > 0, rate
         self._boundary_ns = None
         one_way_ns = self.settings.one_way_without_clock_ms * _NS_PER_MS
         self.engine.set_contact(self.is_open, rate_bytes_s=rate, one_way_ns=one_way_ns, now=now)

@@ -46,6 +46,6 @@ def describe(
         malformed=tally.malformed,
         rejected=tally.rejected,
         links=tuple(span.engine.counts() for span in spans),
-        open_links=tuple(span.is_open for span in spans),
+        windows=tuple(span.window(now) for span in spans),
         store=store.status(),
     )

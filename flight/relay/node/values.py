@@ -1,7 +1,7 @@
 """What a node tells its owner: deliveries, events, counters."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flight.instant import Instant
 from flight.relay.bundle import BundleId
@@ -112,6 +112,16 @@ NodeEvent: TypeAlias = (
 )
 
 
+class WindowState(NamedTuple):
+    """Whether a link's contact is open, and until when."""
+
+    is_open: bool
+    rate_bytes_s: int
+    """The contact's; 0 while it is closed."""
+    changes_in_s: int
+    """When it closes or opens next; -1: never, by the plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """The node's state in plain numbers, for telemetry."""
@@ -134,5 +144,6 @@ class NodeStatus:
     malformed: int
     rejected: int
     links: tuple[LtpCounts, ...]
-    open_links: tuple[bool, ...]
+    windows: tuple[WindowState, ...]
+    """Of each link, as the contact plan has it."""
     store: StoreStatus
