@@ -9,10 +9,10 @@ from models.int8 import card
 FORM = "value, low, high: 95 % bootstrap interval"
 
 
-def record(folder: Path, command: str, report: Mapping[str, Any]) -> None:
+def record(folder: Path, command: str, report: Mapping[str, Any], *, form: str = FORM) -> None:
     """Put the figures of a report's sets into the card, with the command that gave them."""
     known = card.read(folder)
-    known["measured"] = {"command": command, "form": FORM}
+    known["measured"] = {"command": command, "form": form}
     for name, part in report["sets"].items():
         known["measured"] |= _tables(name, _rows(part))
     card.save(folder, (folder / "model.tflite").read_bytes(), known)

@@ -16,7 +16,7 @@ HEAD = """# Models
 Generated from the cards by `python -m models.readme`; do not edit. A card (`card.toml`, beside
 `model.tflite`) holds what flight checks before it trusts a file (digest, shapes, quantisation,
 known answers), the thresholds that calibration gave it, and everything below. Figures are
-`value (low-high)`, the range a 95 % bootstrap interval.
+`value (low-high)`, the range a 95 % interval; the card says of which kind.
 """
 
 PROSE = (

@@ -40,6 +40,7 @@ TASKS = {
         Task("terrain", SensorKind.CAMERA, terrain.TerrainPolicy),
         Task("mineral", SensorKind.CUBE, mineral.MineralPolicy),
         Task("xrf", SensorKind.XRAY, xrf.XrfPolicy, without_model=xrf.XrfPolicy()),
+        Task("sample", SensorKind.SAMPLE, sample.SamplePolicy),
     )
 }
 

@@ -18,6 +18,7 @@ from flight.autonomy.decide import DecisionPolicy, Memory, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products, shares
 from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, WHITENING_BITS, MineralPolicy
 from flight.autonomy.oxides import METALS
+from flight.autonomy.sample import HEADS, STEPS, Head, SamplePolicy, prepare
 from flight.autonomy.tasks import Policy, conclude, policy_integers
 from flight.autonomy.terrain import CELLS, TerrainPolicy
 from flight.autonomy.xrf import XrfPolicy
@@ -38,6 +39,7 @@ from flight.product.status import Boot, Health, ModelStamp, Reply
 from flight.product.values import ROOM_UNKNOWN, Frame, SensorKind, Tensor
 from ground.archive import open_archive
 from ground.raw import Arrival
+from tools.sim.sample import make_case
 
 NODE, GROUND_NODE = 1, 3
 START_MS = 848_620_800_000
@@ -60,6 +62,7 @@ _POLICIES: dict[str, Policy] = {
         step=(100_000,) * len(METALS),
         sigma=(1_100, 900, 850, 800, 340, 290, 270, 260) * (len(METALS) // 2),
     ),
+    "sample": SamplePolicy(sealed_threshold=20, open_threshold=-20),
 }
 
 
@@ -92,6 +95,7 @@ class Board:
             ModelStamp("terrain", "terrain", "1.0.0", MODEL_DIGEST),
             ModelStamp("mineral", "mineral", "1.0.0", MODEL_DIGEST),
             ModelStamp("xrf", "xrf", "1.0.0", MODEL_DIGEST),
+            ModelStamp("sample", "sample", "1.0.0", MODEL_DIGEST),
         )
         boot = Boot(
             NODE, self._boot, self._now(), "0.1.0", CONFIG_DIGEST, self._step, models,
@@ -271,6 +275,28 @@ def xray(number: int, *, channels: int = 1024) -> Exposure:
     )  # fmt: skip
     output = draw.integers(-20, 20, (1, len(METALS))).astype(np.int8)
     return Exposure(frame, "xrf", (output,))
+
+
+def sample(number: int) -> Exposure:
+    """Return a sampling attempt, with heads that say what is so."""
+    case = make_case(np.random.default_rng(3000 + number))
+    taken = Instant(number * 10**10, START_MS + number * 10_000)
+    frame = Frame(
+        "canister", SensorKind.SAMPLE, number, taken, case.frame, name=f"drawn-{number:03d}.npy"
+    )
+    tensor = prepare(frame)
+    if tensor is None:
+        raise AssertionError("the simulated frame is unusable")
+    heads = np.full((1, HEADS, 1, 1), -80, np.int8)
+    heads[0, : case.truth.bracket] = 80
+    for head, so in (
+        (Head.SPILL, case.truth.spilled),
+        (Head.JAM, case.truth.jammed),
+        (Head.OBSTRUCTED, case.truth.obstructed),
+        (Head.SEALED, case.truth.sealed),
+    ):
+        heads[0, head] = 80 if so else -80
+    return Exposure(frame, "sample", (heads, tensor[:, STEPS:]))
 
 
 def downlink(

@@ -1,0 +1,78 @@
+"""The part of the card that people read."""
+
+from typing import Any
+
+from models.sample import data
+from models.sample.scoring import FALSE_OPEN, FALSE_SEALED
+
+KNOWN_FAILURES = (
+    (
+        "Everything is simulated: no measured picture or telemetry of a canister was available. "
+        "Canister, lid, press and sensors are assumptions (tools/sim/sample.py); another "
+        "mechanism needs its own simulator figures, channel table and training run."
+    ),
+    (
+        "A gap sensor that lost counts by about as much as a grain holds the lid off, while the "
+        "lid was still far away, hides the grain; only the lean on the way and the force's course "
+        "tell. It is the one fault kept for tests in which model and guards share a weakness."
+    ),
+    (
+        "Gaps within some 30 micrometres of what the seal tolerates are mostly left unanswered: "
+        "the sensors' offsets do not let anybody tell."
+    ),
+    (
+        "The picture is taken before the lid closes: what falls on the seal afterwards shows in "
+        "the telemetry alone."
+    ),
+    (
+        "A soil level lost in shadow is not seen: with a low sun the amount rests on the load cell "
+        "and the level sensor."
+    ),
+)
+
+
+def prose() -> dict[str, Any]:
+    """Return purpose, training data and known failures."""
+    return {
+        "known_failures": list(KNOWN_FAILURES),
+        "about": {
+            "purpose": (
+                "Picture of the open canister and telemetry of the attempt to what is aboard and "
+                "whether the canister is tight, before ascent."
+            ),
+            "input": (
+                "A picture of at least 96 x 96 pixels as contrast against its surroundings, and "
+                "below it eleven rows of telemetry in 96 steps and the lid's lean "
+                "(flight/autonomy/sample.py); the telemetry is also the second output, from which "
+                "guards are repeated."
+            ),
+            "classes": [
+                "sealed",
+                "seal obstructed",
+                "jam",
+                "acquired, in four brackets from 20 g",
+                "nothing acquired",
+                "spill",
+                "no answer",
+            ],
+            "training_data": (
+                f"{data.TRAINING_CASES:,} simulated attempts (tools/sim/sample.py, seed "
+                f"{data.TRAINING_SEED}), faults far more frequent than on any mission."
+            ),
+            "test_only": (
+                "Seven regimes of the simulator: light, fine and coarse grains, friction, sensors "
+                "and five kinds of fault (two grains, caked soil, a fibre, a slipped gap sensor, a "
+                "stiff seal) outside what training and calibration draw from, and most of these "
+                "together."
+            ),
+            "calibration": (
+                f"{data.CALIBRATION_CASES:,} attempts of the training world, seed "
+                f"{data.CALIBRATION_SEED}, and as many of a rougher one without new faults, seed "
+                f'{data.STRESS_SEED}; conformal risk control in each, false "sealed" at most '
+                f"{FALSE_SEALED}, tight canisters called open at most {FALSE_OPEN}; the stricter "
+                "threshold holds. Guards (gap, lean, force) are limits of the design, not fitted."
+            ),
+            "data_licence": "Apache-2.0, as the simulator",
+            "command": "python -m models.sample.train",
+        },
+    }
