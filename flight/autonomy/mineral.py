@@ -3,34 +3,23 @@
 The model is shown shape, not brightness: light, grain size and exposure change the level of a
 spectrum far more than its minerals do. Each pixel is brought to one band grid and divided by its
 own mean; beside that stands its contrast against a running mean, in which the absorption bands
-near 1 and 2 micrometres are large and the slope that space weathering brings is gone.
+near 1 and 2 micrometres are large and the slope that space weathering brings is gone. A third
+channel tells where the instrument has bands at all, so that a gap is not taken for a straight
+spectrum.
+
+A pixel is strange by two witnesses. One is the model's own sixth logit, taught with spectra of
+substances that no library holds. The other is the Mahalanobis distance of its features to the
+nearest phase. The score is their weighted sum: neither alone finds as much.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.bands import WEIGHT_SUM, Integers, product, resampling, support
 from flight.product.values import Finding, Frame, Kind, NoAnswer, Samples, SensorKind, Tensor
-
-Integers: TypeAlias = NDArray[np.int64]
-
-GRID_STEP_PM = 25_000
-GRID_PM = tuple(range(450_000, 2_450_000, GRID_STEP_PM))
-"""Centre of each band the model sees, in picometres: 80 bands from 450 to 2,425 nm."""
-
-LAST_USED_PM = 2_500_000
-"""Bands beyond are ignored: there the Moon's own heat adds to what it reflects."""
-
-LEAST_BANDS = 6
-LEAST_SPAN_PM = 400_000
-"""With fewer bands, or a narrower range, no phase can be told from another."""
-
-WEIGHT_SUM = 1 << 12
-"""The resampling weights of one grid band add up to this."""
 
 DEAD_COUNTS = 4
 """A pixel whose mean is below is dead, its ratios noise: the model is shown a flat spectrum."""
@@ -40,6 +29,9 @@ RATIO_SCALE = 96
 
 CONTRAST_SCALE = 512
 """Channel 1 steps for a contrast of 1: range plus or minus 25 %."""
+
+CHANNELS = 3
+SUPPORT_CHANNEL = 2
 
 CONTRAST_REACH = 10
 """Grid bands to either side in channel 1's running mean: 250 nm."""
@@ -56,8 +48,11 @@ MARGIN_ENTRIES = 64
 WHITENING_BITS = 12
 """One standard deviation of a whitened feature is 2 to this power."""
 
-SCORE_SHIFT = 2 * WHITENING_BITS - 4
-"""An anomaly score is the squared Mahalanobis distance in sixteenths."""
+DISTANCE_BITS = 4
+"""A distance is told in standard deviations over 2 to this power."""
+
+SCORE_BITS = 8
+"""The score's two weights are fractions over 2 to this power."""
 
 
 class Phase(IntEnum):
@@ -83,6 +78,10 @@ class MineralPolicy:
     """(features, features) row by row: makes the features' scatter within a phase round."""
     centres: tuple[int, ...]
     """(phases, features) row by row: each phase's whitened mean feature."""
+    distance_weight: int
+    """Score for a distance of one, in sixteenths of a standard deviation, over 256."""
+    strange_weight: int
+    """Score for one step of the sixth logit, over 256."""
     anomaly_threshold: int
     """A score above is an anomaly; 5 % of known minerals' held-out spectra exceed it."""
     least_confidence_permille: int = 500
@@ -111,11 +110,11 @@ class Pixels:
     confidence: NDArray[np.uint16]
     """(pixels,) 0 to 1000."""
     anomaly: Integers
-    """(pixels,) squared Mahalanobis distance to the nearest phase, in sixteenths."""
+    """(pixels,) how strange: the weighted sum of distance and sixth logit."""
 
 
 def prepare(frame: Frame) -> Tensor | None:
-    """Return (pixels, 1, 80, 2) int8 for the model, or None where the frame is unusable.
+    """Return (pixels, 1, 80, 3) int8 for the model, or None where the frame is unusable.
 
     Unusable: not a cube, an axis that does not fit, too few bands between 450 and 2,500 nm, or
     no light in any pixel.
@@ -128,67 +127,19 @@ def prepare(frame: Frame) -> Tensor | None:
     if weights is None:
         return None
     counts = frame.samples.reshape(len(frame.samples), -1)
+    near = support(frame.axis)
     tensor = np.concatenate(
         [
-            shape_of(weights, counts[:, start : start + PIXELS_AT_ONCE])
+            shape_of(weights, near, counts[:, start : start + PIXELS_AT_ONCE])
             for start in range(0, counts.shape[1], PIXELS_AT_ONCE)
         ]
     )
     return tensor if tensor.any() else None
 
 
-@lru_cache(maxsize=8)
-def resampling(axis: tuple[int, ...]) -> Integers | None:
-    """Return (80, bands) integer weights that bring ``axis`` to the grid; None: too few bands.
-
-    Where the instrument's bands lie closer than the grid's, a grid band is their mean under a
-    triangle two grid steps wide, each band weighted by the range it stands for. Where they lie
-    wider apart it is interpolated between its two neighbours. Beyond the ends it is the end
-    band. Each row adds up to ``WEIGHT_SUM``.
-    """
-    centres = np.asarray(axis, dtype=np.int64)
-    order = np.argsort(centres, kind="stable")
-    used = order[(centres[order] >= GRID_PM[0]) & (centres[order] <= LAST_USED_PM)]
-    if len(used) < LEAST_BANDS or centres[used[-1]] - centres[used[0]] < LEAST_SPAN_PM:
-        return None
-    known = centres[used]
-    spacing = np.empty_like(known)
-    spacing[1:-1] = (known[2:] - known[:-2]) // 2
-    spacing[[0, -1]] = known[1] - known[0], known[-1] - known[-2]
-    weights = np.zeros((len(GRID_PM), len(axis)), np.int64)
-    for row, target in enumerate(GRID_PM):
-        weights[row, used] = _share_out(_band_weights(known, np.maximum(spacing, 1), target))
-    weights.setflags(write=False)
-    return weights
-
-
-def _band_weights(known: Integers, spacing: Integers, target: int) -> Integers:
-    """Return the unscaled weight of each known band in the grid band at ``target``."""
-    triangle = np.maximum(GRID_STEP_PM - np.abs(known - target), 0)
-    inside = triangle > 0
-    if known[inside].size and known[inside][0] <= target <= known[inside][-1]:
-        wanted: Integers = triangle * spacing
-        return wanted
-    weights = np.zeros_like(known)
-    after = int(np.searchsorted(known, target))
-    if after == 0 or after == len(known):
-        weights[min(after, len(known) - 1)] = 1
-    else:
-        weights[after - 1] = known[after] - target
-        weights[after] = target - known[after - 1]
-    return weights
-
-
-def _share_out(weights: Integers) -> Integers:
-    """Scale ``weights`` to add up to ``WEIGHT_SUM``; the largest takes what rounding leaves."""
-    scaled: Integers = weights * WEIGHT_SUM // weights.sum()
-    scaled[weights.argmax()] += WEIGHT_SUM - scaled.sum()
-    return scaled
-
-
-def shape_of(weights: Integers, counts: Samples) -> Tensor:
-    """Return (pixels, 1, 80, 2) int8: each pixel's ratio to its mean, and its local contrast."""
-    grid = _multiply(weights, counts)
+def shape_of(weights: Integers, near: Tensor, counts: Samples) -> Tensor:
+    """Return (pixels, 1, 80, 3) int8: ratio to the pixel's mean, local contrast, support."""
+    grid = product(weights, counts)
     bands, pixels = grid.shape
     summed = np.zeros((bands + 1, pixels))
     for band in range(bands):
@@ -199,7 +150,8 @@ def shape_of(weights: Integers, counts: Samples) -> Tensor:
     high = np.minimum(np.arange(bands) + CONTRAST_REACH + 1, bands)
     smooth = summed[high] - summed[low]
     smooth /= (high - low)[:, None]
-    both = np.empty((pixels, 1, bands, 2), np.int8)
+    shape = np.empty((pixels, 1, bands, CHANNELS), np.int8)
+    shape[..., SUPPORT_CHANNEL] = near
     departure = np.empty_like(grid)
     for channel, (scale, around) in enumerate(
         ((RATIO_SCALE, np.where(dead, 1, mean)), (CONTRAST_SCALE, np.maximum(np.floor(smooth), 1)))
@@ -209,28 +161,19 @@ def shape_of(weights: Integers, counts: Samples) -> Tensor:
         departure /= around
         np.floor(departure, out=departure)
         departure -= scale
-        both[:, 0, :, channel] = np.clip(departure, -128, 127, out=departure).T
-    both[dead] = 0
-    return both
-
-
-def _multiply(left: Integers, right: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the exact product of two matrices of integers, as whole float64.
-
-    numpy has no fast integer product. All sums here stay below 2 to the 53rd, so float64
-    carries them without rounding, in any order of summation; and so do their floored quotients
-    (``flight.autonomy.grid.quotient``).
-    """
-    product: NDArray[np.float64] = left.astype(np.float64) @ right.astype(np.float64)
-    return product
+        shape[:, 0, :, channel] = np.clip(departure, -128, 127, out=departure).T
+    shape[dead] = 0
+    return shape
 
 
 def read_pixels(outputs: tuple[Tensor, ...], policy: MineralPolicy) -> Pixels:
     """Return phase, confidence and anomaly score of each pixel.
 
-    ``outputs`` are (pixels, phases) logits and (pixels, features) penultimate features.
+    ``outputs`` are (pixels, phases + 1) logits, the last one for "none of these", and (pixels,
+    features) penultimate features.
     """
-    logits, features = outputs[0].astype(np.int16), outputs[1]
+    logits, features = outputs[0][:, : len(PHASES)].astype(np.int16), outputs[1]
+    strange = outputs[0][:, len(PHASES)]
     best = logits.argmax(axis=1)
     ranked = np.sort(logits, axis=1)
     margin = ranked[:, -1] - ranked[:, -2]
@@ -238,17 +181,28 @@ def read_pixels(outputs: tuple[Tensor, ...], policy: MineralPolicy) -> Pixels:
     confidence = np.asarray(policy.confidence_permille, np.uint16)[entry]
     sure = confidence >= policy.least_confidence_permille
     phase = np.where(sure, best + 1, Phase.UNSURE).astype(np.uint8)
-    return Pixels(phase, confidence, anomaly_scores(features, policy))
+    return Pixels(phase, confidence, anomaly_scores(strange, features, policy))
 
 
-def anomaly_scores(features: Tensor, policy: MineralPolicy) -> Integers:
-    """Return the squared Mahalanobis distance to the nearest phase, in sixteenths."""
+def anomaly_scores(strange: Tensor, features: Tensor, policy: MineralPolicy) -> Integers:
+    """Return how strange each pixel is from its sixth logit and its features."""
+    told: Integers = strange.astype(np.int64) * policy.strange_weight
+    scores: Integers = (distances(features, policy) * policy.distance_weight + told) >> SCORE_BITS
+    return scores
+
+
+def distances(features: Tensor, policy: MineralPolicy) -> Integers:
+    """Return the Mahalanobis distance to the nearest phase, in sixteenths of a deviation."""
     width = len(policy.centres) // len(PHASES)
     whitening = np.asarray(policy.whitening, np.int64).reshape(width, width)
     centres = np.asarray(policy.centres, np.int64).reshape(len(PHASES), width)
-    round_features = _multiply(whitening.T, features.T).astype(np.int64)
-    distances = [((round_features - centre[:, None]) ** 2).sum(axis=0) for centre in centres]
-    nearest: Integers = np.min(distances, axis=0) >> SCORE_SHIFT
+    white = product(whitening.T, features.T)
+    squares = [((white - centre[:, None]) ** 2).sum(axis=0) for centre in centres]
+    unit = 1 << (WHITENING_BITS - DISTANCE_BITS)
+    # Whole numbers below 2 to the 53rd: the root, rounded as IEEE 754 demands, has an exact floor.
+    nearest: Integers = np.floor(np.sqrt(np.floor(np.min(squares, axis=0) / unit**2))).astype(
+        np.int64
+    )
     return nearest
 
 

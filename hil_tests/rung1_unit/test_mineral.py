@@ -1,18 +1,19 @@
 import numpy as np
 import pytest
 
+from flight.autonomy.bands import GRID_PM, WEIGHT_SUM, resampling, support
 from flight.autonomy.mineral import (
-    GRID_PM,
     MARGIN_ENTRIES,
-    WEIGHT_SUM,
+    SCORE_BITS,
+    SUPPORT_CHANNEL,
     WHITENING_BITS,
     MineralPolicy,
     Phase,
     anomaly_scores,
     conclude,
+    distances,
     prepare,
     read_pixels,
-    resampling,
 )
 from flight.instant import Instant
 from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind
@@ -32,14 +33,17 @@ def policy(**changed):
         "confidence_permille": tuple(400 + 9 * entry for entry in range(MARGIN_ENTRIES)),
         "whitening": (UNIT, 0, 0, UNIT),
         "centres": tuple(v for phase in range(5) for v in (UNIT * 40 * (phase - 2), 0)),
-        "anomaly_threshold": 16 * 25,
+        "distance_weight": 1 << SCORE_BITS,
+        "strange_weight": 1 << SCORE_BITS,
+        "anomaly_threshold": 16 * 5,
     }
     return MineralPolicy(**(given | changed))
 
 
-def outputs(best, margins, features):
-    logits = np.full((len(best), 5), -128, np.int8)
+def outputs(best, margins, features, strange=0):
+    logits = np.full((len(best), 6), -128, np.int8)
     logits[np.arange(len(best)), best] = np.asarray(margins) - 128
+    logits[:, 5] = strange
     return logits, np.asarray(features, np.int8)
 
 
@@ -72,12 +76,24 @@ def test_brightness_does_not_matter_but_shape_does():
     dip = 20_000 * (1 - 0.4 * np.exp(-(((wave - 0.95) / 0.1) ** 2)))
     pixels = np.stack([dip, dip / 3, np.full_like(dip, 20_000)], axis=1)[:, None]
     tensor = prepare(cube(pixels, M3_LIKE))
-    assert tensor.shape == (3, 1, len(GRID_PM), 2)
+    assert tensor.shape == (3, 1, len(GRID_PM), 3)
     assert tensor.dtype == np.int8
     assert np.abs(tensor[0].astype(int) - tensor[1]).max() <= 1
     near_1_um = [abs(centre - 950_000) < 60_000 for centre in GRID_PM]
-    assert tensor[0, 0, near_1_um].max() < -10
-    assert not tensor[2].any()
+    assert tensor[0, 0, near_1_um, :SUPPORT_CHANNEL].max() < -10
+    assert not tensor[2, ..., :SUPPORT_CHANNEL].any()
+
+
+def test_a_gap_in_the_bands_is_shown_as_a_gap():
+    axis = (*range(500_000, 1_000_000, 25_000), *range(1_500_000, 2_500_000, 25_000))
+    near = support(axis)
+    at = {pm: int(value) for pm, value in zip(GRID_PM, near, strict=True)}
+    assert at[500_000] == at[2_400_000] == 127
+    assert at[475_000] == 85
+    assert at[1_025_000] == 43
+    assert at[1_200_000] == at[1_400_000] == 0
+    tensor = prepare(cube(np.full((len(axis), 1, 2), 3000), axis))
+    assert (tensor[:, 0, :, SUPPORT_CHANNEL] == near).all()
 
 
 @pytest.mark.parametrize(
@@ -110,9 +126,22 @@ def test_confidence_comes_from_the_table_and_a_small_margin_is_unsure():
     assert pixels.phase.tolist() == [Phase.UNSURE, Phase.PLAGIOCLASE]
 
 
-def test_the_anomaly_score_is_the_squared_distance_to_the_nearest_centre_in_sixteenths():
+def test_the_distance_is_to_the_nearest_phase_in_sixteenths():
     features = np.array([[0, 0], [3, 4], [-80, 7], [20, 0]], np.int8)
-    assert anomaly_scores(features, policy()).tolist() == [0, 400, 784, 6400]
+    assert distances(features, policy()).tolist() == [0, 80, 112, 320]
+
+
+def test_the_anomaly_score_is_the_weighted_sum_of_distance_and_sixth_logit():
+    strange, features = np.array([5, -7], np.int8), np.array([[3, 4], [0, 0]], np.int8)
+    assert anomaly_scores(strange, features, policy()).tolist() == [85, -7]
+    halved = policy(distance_weight=1 << SCORE_BITS - 1, strange_weight=3 << SCORE_BITS)
+    assert anomaly_scores(strange, features, halved).tolist() == [55, -21]
+
+
+def test_no_phase_is_read_from_the_sixth_logit():
+    pixels = read_pixels(outputs([1], [200], [[-40, 0]], strange=127), policy())
+    assert pixels.phase.tolist() == [Phase.HIGH_CA_PYROXENE]
+    assert pixels.anomaly.tolist() == [127]
 
 
 def test_findings_tell_phases_then_the_strangest_pixels_then_what_is_not_known():

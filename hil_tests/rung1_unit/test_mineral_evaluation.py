@@ -34,6 +34,7 @@ def test_a_file_of_the_documented_form_is_read(tmp_path):
         ({"reflectance": np.full((3, 40), np.nan)}, "not finite in spectrum 0"),
         ({"reflectance": np.full((3, 40), 40.0)}, "share of the light"),
         ({"reflectance": np.full(40, 0.4)}, "2-dimensional"),
+        ({"wavelength_nm": WAVE / 1000}, "no band lies between 450 and 2500"),
         ({"wavelength_nm": np.array(["a"] * 40)}, "1-dimensional numbers"),
         ({"group": np.array(["x"])}, "group has 1"),
     ],
@@ -41,6 +42,15 @@ def test_a_file_of_the_documented_form_is_read(tmp_path):
 def test_a_file_of_another_form_is_refused_with_the_reason(tmp_path, changed, said):
     with pytest.raises(FormError, match=said):
         read_spectra(write(tmp_path / "a.npz", **changed))
+
+
+def test_bands_outside_the_range_are_dropped_whatever_stands_in_them(tmp_path):
+    wave = np.concatenate([[300.0], WAVE, [2600.0]])
+    strewn = np.full((3, 42), 0.4)
+    strewn[:, 0], strewn[1, 41] = -1.23e34, np.nan
+    spectra = read_spectra(write(tmp_path / "a.npz", wavelength_nm=wave, reflectance=strewn))
+    assert np.array_equal(spectra.wavelength_nm, WAVE)
+    assert (spectra.reflectance == 0.4).all()
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut short", b"not a file of numbers"])

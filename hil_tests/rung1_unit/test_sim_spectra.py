@@ -71,7 +71,7 @@ def test_the_same_seed_draws_the_same_strangers_and_instruments():
 
 
 def test_every_random_instrument_has_bands_that_suffice():
-    from flight.autonomy.mineral import resampling
+    from flight.autonomy.bands import resampling
 
     rng = np.random.default_rng(1)
     for _ in range(60):
@@ -102,3 +102,22 @@ def test_weathering_shows_beyond_an_instruments_error_when_it_counts_as_reddenin
     history = weather(iron=spectra.REDDENED_BY)
     short, long = spectra.weathered(spectra.albedo_of(flat), WAVE, history)[0, ends]
     assert short / long < 0.8
+
+
+def test_dampness_is_often_absent_and_shows_in_the_bands_of_water_and_hydroxyl_alone():
+    factors = spectra.dampness(400, WAVE, np.random.default_rng(5))
+    dry = (factors == 1).all(axis=1)
+    assert 0.55 < dry.mean() < 0.8
+    assert factors.min() > 0.5
+    assert factors[:, WAVE < 1150].min() > 0.999
+    deepest = WAVE[factors[~dry].mean(axis=0).argmin()]
+    assert abs(deepest - 1930) <= 20
+
+
+def test_some_random_instruments_have_few_bands_some_a_gap_some_a_part_of_the_range():
+    rng = np.random.default_rng(6)
+    drawn = [spectra.draw_instrument(rng).wavelength_nm for _ in range(300)]
+    assert sum(len(bands) < 24 for bands in drawn) > 20
+    assert sum(np.diff(bands).max() > 150 for bands in drawn) > 20
+    assert sum(bands[-1] < 2000 or bands[0] > 700 for bands in drawn) > 15
+    assert all(len(bands) >= spectra.LEAST_BANDS for bands in drawn)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight.autonomy import contrast, mineral, xray
+from flight.autonomy import bands, contrast, mineral, xray
 from flight.autonomy.grid import quotient, squared_distance, window_sums
 
 SEEDS = range(20)
@@ -90,16 +90,17 @@ def test_a_picture_is_seen_as_its_definition_says(seed: int, dtype: type):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_spectrum_is_shaped_as_its_definition_says(seed: int):
     draw = np.random.default_rng(seed)
-    bands = int(draw.integers(20, 120))
-    axis = np.sort(draw.choice(np.arange(450_000, 2_500_000, 1000), bands, replace=False))
-    weights = mineral.resampling(tuple(int(centre) for centre in axis))
+    width = int(draw.integers(20, 120))
+    axis = np.sort(draw.choice(np.arange(450_000, 2_500_000, 1000), width, replace=False))
+    axis = tuple(int(centre) for centre in axis)
+    weights, near = bands.resampling(axis), bands.support(axis)
     assert weights is not None
     highest = int(draw.choice([5, 300, 65_535]))
-    counts = draw.integers(0, highest + 1, (bands, 30)).astype(np.uint16)
+    counts = draw.integers(0, highest + 1, (width, 30)).astype(np.uint16)
     counts[:, 0] = 0
     grid = (weights[:, :, None] * counts[None].astype(np.int64)).sum(axis=1)
     mean = grid.sum(axis=0) // len(grid)
-    dead = mean < mineral.DEAD_COUNTS * mineral.WEIGHT_SUM
+    dead = mean < mineral.DEAD_COUNTS * bands.WEIGHT_SUM
     smooth = np.array(
         [
             grid[max(b - 10, 0) : b + 11].sum(axis=0) // len(grid[max(b - 10, 0) : b + 11])
@@ -108,9 +109,10 @@ def test_a_spectrum_is_shaped_as_its_definition_says(seed: int):
     )
     ratio = grid * 96 // np.where(dead, 1, mean) - 96
     local = grid * 512 // np.maximum(smooth, 1) - 512
-    wanted = np.clip(np.stack([ratio, local], axis=-1), -128, 127)
+    shown = np.broadcast_to(near[:, None], ratio.shape)
+    wanted = np.clip(np.stack([ratio, local, shown], axis=-1), -128, 127)
     wanted[:, dead] = 0
-    assert (mineral.shape_of(weights, counts)[:, 0] == wanted.transpose(1, 0, 2)).all()
+    assert (mineral.shape_of(weights, near, counts)[:, 0] == wanted.transpose(1, 0, 2)).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

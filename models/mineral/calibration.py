@@ -20,6 +20,9 @@ FALSE_ALARMS = 0.05
 HIGHEST_PERMILLE = 990
 """No table says more: a few hundred held-out specimens cannot bear it out."""
 
+SCORE_UNIT = 256
+"""Flight's score for a strangeness of 1."""
+
 SHRINKAGE = 0.02
 """Share of the mean variance added to every direction before the scatter is inverted."""
 
@@ -33,10 +36,12 @@ class Distance:
     centres: NDArray[np.float64]
     """(classes, features) whitened."""
 
-    def squared(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return (N,) squared distances to the nearest class."""
+    def to(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return (N,) distances to the nearest class, in standard deviations."""
         white = features @ self.whitening
-        return ((white[:, None] - self.centres) ** 2).sum(axis=2).min(axis=1)
+        squares = ((white[:, None] - self.centres) ** 2).sum(axis=2)
+        nearest: NDArray[np.float64] = np.sqrt(squares.min(axis=1))
+        return nearest
 
 
 def fit_distance(features: NDArray[np.floating], label: NDArray[np.int64]) -> Distance:
@@ -55,8 +60,8 @@ def fit_distance(features: NDArray[np.floating], label: NDArray[np.int64]) -> Di
 
 
 def margins(answers: Answers) -> NDArray[np.float64]:
-    """Return (N,) the lead of the best logit over the second."""
-    ranked = np.sort(answers.logits, axis=1)
+    """Return (N,) the lead of the best class over the second."""
+    ranked = np.sort(answers.logits[:, :-1], axis=1)
     return (ranked[:, -1] - ranked[:, -2]).astype(np.float64)
 
 
@@ -73,20 +78,54 @@ def confidence_table(
     return tuple(int(value) for value in np.rint(share * 1000).clip(0, HIGHEST_PERMILLE))
 
 
+@dataclass(frozen=True)
+class Strangeness:
+    """How distance and sixth logit add up to one score.
+
+    Each counts 1 for the way from the median of known spectra to the edge of their range.
+    """
+
+    distance_span: float
+    logit_span: float
+
+    def of(
+        self, distance: NDArray[np.float64], strange: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return (N,) scores."""
+        score: NDArray[np.float64] = distance / self.distance_span + strange / self.logit_span
+        return score
+
+
+def fit_strangeness(distance: NDArray[np.float64], strange: NDArray[np.floating]) -> Strangeness:
+    """Return the weights from the distances and sixth logits of known spectra."""
+    return Strangeness(_span(distance), _span(strange))
+
+
+def _span(values: NDArray[np.floating]) -> float:
+    middle, edge = np.quantile(values, [0.5, 1 - FALSE_ALARMS])
+    return float(edge - middle)
+
+
 def policy_of(
     distance: Distance,
+    strangeness: Strangeness,
     *,
+    logit_step: float,
     feature_step: float,
     threshold: float,
     confidence_permille: tuple[int, ...],
 ) -> MineralPolicy:
-    """Return the flight policy: the tables on the int8 grid of the features (zero point 0)."""
+    """Return the flight policy: all on the int8 grids of logits and features (zero point 0)."""
     scale = 1 << mineral.WHITENING_BITS
+    score = SCORE_UNIT << mineral.SCORE_BITS
+    sixteenth = 1 / (1 << mineral.DISTANCE_BITS)
     return MineralPolicy(
         confidence_permille=confidence_permille,
         whitening=_integers(distance.whitening * feature_step * scale),
         centres=_integers(distance.centres * scale),
-        anomaly_threshold=int(np.ceil(threshold * 16)),
+        distance_weight=round(score * sixteenth / strangeness.distance_span),
+        strange_weight=round(score * logit_step / strangeness.logit_span),
+        anomaly_threshold=int(np.ceil(threshold * SCORE_UNIT)),
     )
 
 

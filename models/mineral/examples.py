@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import mineral
+from flight.autonomy import bands, mineral
 from models.mineral.library import CLASSES, DOMINANT_SHARE, PIGEONITE_LIMIT, Library
 from tools.sim import spectra
 
 UNIT_COUNTS = 40_000
 """Counts for reflectance 1.0 when a spectrum becomes a frame."""
 
-MEASURED, MIXED, STRANGE = 0.45, 0.40, 0.15
+MEASURED, MIXED, STRANGE = 0.45, 0.35, 0.20
 """What a batch is made of."""
 
 UNDECIDED = 0.1
@@ -28,7 +28,7 @@ class Examples:
     """What a network learns from."""
 
     tensor: NDArray[np.int8]
-    """(N, 1, 80, 2) as prepared for flight."""
+    """(N, 1, 80, 3) as prepared for flight."""
     target: NDArray[np.float32]
     """(N, classes) shares of belief, adding up to 1."""
     strange: NDArray[np.float32]
@@ -38,20 +38,20 @@ class Examples:
 def prepared(
     reflectance: NDArray[np.float64], wavelength_nm: NDArray[np.float64]
 ) -> NDArray[np.int8]:
-    """Return (N, 1, 80, 2): spectra through flight's own preparation.
+    """Return (N, 1, 80, 3): spectra through flight's own preparation.
 
     Raises:
         ValueError: the bands do not suffice.
     """
     axis = tuple(int(band) for band in np.rint(np.asarray(wavelength_nm) * 1000))
-    weights = mineral.resampling(axis)
+    weights = bands.resampling(axis)
     if weights is None:
         raise ValueError(
-            f"too few bands between 450 and 2500 nm: {mineral.LEAST_BANDS} are needed, "
-            f"over {mineral.LEAST_SPAN_PM // 1000} nm"
+            f"too few bands between 450 and 2500 nm: {bands.LEAST_BANDS} are needed, "
+            f"over {bands.LEAST_SPAN_PM // 1000} nm"
         )
     counts = np.clip(np.rint(reflectance.T * UNIT_COUNTS), 0, 65_535).astype(np.uint16)
-    return mineral.shape_of(weights, counts)
+    return mineral.shape_of(weights, bands.support(axis), counts)
 
 
 def belief(shares: NDArray[np.float64], calcium: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -125,6 +125,7 @@ def _batch(
     known = np.concatenate([albedo[drawn], mixed])
     weather = spectra.draw_weather(len(known), rng)
     seen = spectra.weathered(known, wave, weather)
+    seen *= spectra.dampness(len(seen), wave, rng)
     strangers = spectra.draw_strangers(size - len(known), wave, rng)
     instrument = spectra.draw_instrument(rng)
     observed = spectra.observe(np.concatenate([seen, strangers]), wave, instrument, rng)

@@ -6,6 +6,7 @@ folds calibrate the model that flies, and each fold's own card is calibrated on 
 the other four, so that evaluation on held-out specimens is honest end to end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,21 @@ class Unseen:
     margin: NDArray[np.float64]
     """Lead of the best logit over the second, in real units."""
     right: NDArray[np.bool_]
-    distance: NDArray[np.float64]
-    """Squared Mahalanobis distance to the nearest class."""
+    strangeness: NDArray[np.float64]
 
     def where(self, keep: NDArray[np.bool_]) -> "Unseen":
         """Return the chosen rows."""
-        return Unseen(self.fold[keep], self.margin[keep], self.right[keep], self.distance[keep])
+        return Unseen(self.fold[keep], self.margin[keep], self.right[keep], self.strangeness[keep])
+
+
+def joined(parts: Sequence[Unseen]) -> Unseen:
+    """Return all parts in one."""
+    return Unseen(
+        np.concatenate([part.fold for part in parts]),
+        np.concatenate([part.margin for part in parts]),
+        np.concatenate([part.right for part in parts]),
+        np.concatenate([part.strangeness for part in parts]),
+    )
 
 
 ABSENT = ("olivine", "plagioclase")

@@ -36,7 +36,7 @@ def int8_model(folder: Path) -> Judge:
     def judge(wavelength_nm: Array, reflectance: Array) -> Said:
         outputs = runtime.invoke(prepared(reflectance, wavelength_nm))
         pixels = mineral.read_pixels(outputs, policy)
-        label = outputs[0].argmax(axis=1)
+        label = outputs[0][:, : len(PHASES)].argmax(axis=1)
         return Said(label, pixels.confidence / 1000, pixels.anomaly.astype(float))
 
     return judge
@@ -50,12 +50,14 @@ def float_model(folder: Path) -> Judge:
 
     def judge(wavelength_nm: Array, reflectance: Array) -> Said:
         logits, features = _answer(twin, known, prepared(reflectance, wavelength_nm))
+        strange, logits = logits[:, -1] / known.outputs[0].scale, logits[:, :-1]
         ranked = np.sort(logits, axis=1)
         steps = (ranked[:, -1] - ranked[:, -2]) / known.outputs[0].scale
         entry = np.minimum(steps / MARGIN_STEP, MARGIN_ENTRIES - 1).astype(int)
         confidence = np.asarray(policy.confidence_permille)[entry] / 1000
         distance = _distance(features / known.outputs[1].scale, policy)
-        return Said(logits.argmax(axis=1), confidence, distance)
+        score = distance * policy.distance_weight + strange * policy.strange_weight
+        return Said(logits.argmax(axis=1), confidence, score / (1 << mineral.SCORE_BITS))
 
     return judge
 
@@ -71,11 +73,12 @@ def _answer(
 
 
 def _distance(features: NDArray[np.float32], policy: MineralPolicy) -> Array:
-    """Return what flight's integers approximate: squared distance to the nearest phase."""
+    """Return what flight's integers approximate: distance to the nearest phase, in sixteenths."""
     width = features.shape[1]
     white = features @ np.asarray(policy.whitening, float).reshape(width, width)
     centres = np.asarray(policy.centres, float).reshape(len(PHASES), width)
-    return ((white[:, None] - centres) ** 2).sum(axis=2).min(axis=1) / 2**mineral.SCORE_SHIFT
+    squares: Array = ((white[:, None] - centres) ** 2).sum(axis=2).min(axis=1)
+    return np.sqrt(squares) / (1 << (mineral.WHITENING_BITS - mineral.DISTANCE_BITS))
 
 
 def spectral_angle(library: Library) -> Judge:

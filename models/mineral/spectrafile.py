@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.bands import GRID_PM, LAST_USED_PM
 from models.mineral.library import CLASSES
 from models.mineral.metrics import ANOMALY, Truth
+
+FIRST_NM, LAST_NM = GRID_PM[0] / 1000, LAST_USED_PM / 1000
+"""Bands outside are not looked at, whatever stands in them."""
 
 PHASE_NAMES = (*CLASSES, "anomaly")
 
@@ -34,13 +38,16 @@ def read_spectra(path: Path) -> Spectra:
     """
     arrays = _arrays(path)
     wavelength = _numbers(path, arrays, "wavelength_nm", 1)
+    bands = arrays["reflectance"].shape[-1] if arrays["reflectance"].ndim else 0
+    if bands != len(wavelength):
+        raise FormError(f"{path}: reflectance has {bands} bands, wavelength_nm {len(wavelength)}")
+    used = (wavelength >= FIRST_NM) & (wavelength <= LAST_NM)
+    wavelength, arrays["reflectance"] = wavelength[used], arrays["reflectance"][..., used]
     reflectance = _numbers(path, arrays, "reflectance", 2)
     phase = arrays["phase"].astype(str).reshape(-1)
     count = len(reflectance)
-    if reflectance.shape[1] != len(wavelength):
-        raise FormError(
-            f"{path}: reflectance has {reflectance.shape[1]} bands, wavelength_nm {len(wavelength)}"
-        )
+    if not used.any():
+        raise FormError(f"{path}: no band lies between {FIRST_NM:g} and {LAST_NM:g} nm")
     group = arrays["group"].astype(str).reshape(-1) if "group" in arrays else np.arange(count)
     for name, array in (("phase", phase), ("group", group)):
         if len(array) != count:

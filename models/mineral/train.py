@@ -15,11 +15,12 @@ import numpy as np
 
 from models.int8 import card, writer
 from models.mineral import calibration, evaluate, held_out
-from models.mineral.held_out import FOLDS, Unseen, folds_of
+from models.mineral.calibration import Distance, Strangeness
+from models.mineral.held_out import FOLDS, Unseen, folds_of, joined
 from models.mineral.library import CLASSES, Library, find_data, read_library
 from models.mineral.network import BANDS, BATCH, CHANNELS, MineralNetwork
 from models.mineral.prose import prose
-from models.mineral.training import answers, fit, reference
+from models.mineral.training import answers, fit, reference, views
 
 FOLDER = Path(__file__).resolve().parent
 INPUT_SHAPE = (BATCH, 1, BANDS, CHANNELS)
@@ -38,56 +39,75 @@ def main() -> None:
     lessons += [held_out.absent(library, mineral)[0] for mineral in held_out.ABSENT]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool:
-        flying, *networks = pool.map(fit, [library, *lessons], range(SEED, SEED + len(lessons) + 1))
-    unseen = _unseen(library, fold, networks[:FOLDS])
+        networks = pool.map(fit, [library, *lessons], range(SEED, SEED + len(lessons) + 1))
+        flying, *taught = map(Taught.of, networks, [library, *lessons])
+    unseen = _unseen(library, fold, taught[:FOLDS])
     _write(FOLDER, flying, library, unseen)
-    for number, network in enumerate(networks[:FOLDS]):
-        others = unseen.where(fold != number)
-        _write(held_out.folder_of(number), network, lessons[number], others)
-    for mineral, network, seen in zip(
-        held_out.ABSENT, networks[FOLDS:], lessons[FOLDS:], strict=True
-    ):
-        _write(held_out.FOLDER / f"without_{mineral}", network, seen, unseen.where(fold != 0))
+    for number in range(FOLDS):
+        others = unseen.where(unseen.fold != number)
+        _write(held_out.folder_of(number), taught[number], lessons[number], others)
+    others = unseen.where(unseen.fold != 0)
+    for mineral, one, seen in zip(held_out.ABSENT, taught[FOLDS:], lessons[FOLDS:], strict=True):
+        _write(held_out.FOLDER / f"without_{mineral}", one, seen, others)
     evaluate.main(["--data", str(data), "--card"])
     print(f"right on held-out specimens: {unseen.right.mean():.3f} of {len(unseen.right)}")
 
 
-def _unseen(library: Library, fold: np.ndarray, networks: list[MineralNetwork]) -> Unseen:
-    """Return what each fold's network says of the fold it has not seen."""
-    margin, right, distance = np.zeros(len(fold)), np.zeros(len(fold), bool), np.zeros(len(fold))
-    for number, network in enumerate(networks):
-        here = fold == number
-        seen, new = library.where(~here), library.where(here)
-        said = answers(network, new)
-        margin[here] = calibration.margins(said)
-        right[here] = said.logits.argmax(axis=1) == new.label
-        measure = calibration.fit_distance(*reference(network, seen))
-        distance[here] = measure.squared(said.features)
-    return Unseen(fold, margin, right, distance)
+@dataclasses.dataclass(frozen=True)
+class Taught:
+    """A network with what was measured on spectra like those it learned from."""
+
+    network: MineralNetwork
+    distance: Distance
+    strangeness: Strangeness
+
+    @classmethod
+    def of(cls, network: MineralNetwork, seen: Library) -> "Taught":
+        """Return the network's measures of strangeness."""
+        said, label = reference(network, seen)
+        distance = calibration.fit_distance(said.features, label)
+        spans = calibration.fit_strangeness(distance.to(said.features), said.logits[:, -1])
+        return cls(network, distance, spans)
 
 
-def _write(folder: Path, network: MineralNetwork, seen: Library, unseen: Unseen) -> None:
+def _unseen(library: Library, fold: np.ndarray, taught: list[Taught]) -> Unseen:
+    """Return what each fold's network says of the fold it has not seen, in all views."""
+    parts = []
+    for number, one in enumerate(taught):
+        new = library.where(fold == number)
+        for view in views(new):
+            said = answers(one.network, view)
+            strange = one.strangeness.of(one.distance.to(said.features), said.logits[:, -1])
+            right = said.logits[:, :-1].argmax(axis=1) == new.label
+            parts.append(
+                Unseen(np.full(len(new), number), calibration.margins(said), right, strange)
+            )
+    return joined(parts)
+
+
+def _write(folder: Path, taught: Taught, seen: Library, unseen: Unseen) -> None:
     """Write model, card and float twin of one network, calibrated on others' unseen answers."""
     folder.mkdir(parents=True, exist_ok=True)
-    graph = network.export(INPUT_SHAPE)
+    graph = taught.network.export(INPUT_SHAPE)
     logits, features = (output.grid for output in graph.outputs)
-    measure = calibration.fit_distance(*reference(network, seen))
     policy = calibration.policy_of(
-        measure,
+        taught.distance,
+        taught.strangeness,
+        logit_step=logits.scale,
         feature_step=features.scale,
-        threshold=float(np.quantile(unseen.distance, 1 - calibration.FALSE_ALARMS)),
+        threshold=float(np.quantile(unseen.strangeness, 1 - calibration.FALSE_ALARMS)),
         confidence_permille=calibration.confidence_table(unseen.margin, unseen.right, logits.scale),
     )
     model = writer.write(graph)
     facts: dict[str, Any] = card.facts(
-        graph, model, name="mineral", version=1, task="mineral",
+        graph, model, name="mineral", version=2, task="mineral",
         output_names=("logits", "features"),
     )  # fmt: skip
     facts |= {"classes": list(CLASSES), "policy": dataclasses.asdict(policy)}
     if folder == FOLDER:
         facts |= prose(seen)
     card.save(folder, model, facts)
-    twin = writer.write(network.export(INPUT_SHAPE, quantised=False))
+    twin = writer.write(taught.network.export(INPUT_SHAPE, quantised=False))
     (folder / "float.tflite").write_bytes(twin)
     print(f"wrote {folder / 'model.tflite'}: {len(model)} bytes, sha256 {facts['sha256']}")
 

@@ -12,6 +12,7 @@ from models.int8.network import Network
 from models.mineral.examples import Examples, batches, prepared
 from models.mineral.library import CLASSES, Library
 from models.mineral.network import MineralNetwork
+from tools.sim import spectra
 
 FLOAT_STEPS = 900
 QUANTISED_STEPS = 300
@@ -20,6 +21,9 @@ EXAMPLES = 128
 REFERENCE_BATCHES = 40
 """So many batches show what the known may look like; see ``reference``."""
 REFERENCE_SEED = 99
+INSTRUMENTS = 4
+"""So many random instruments look at held-out specimens, beside the laboratory's own."""
+VIEWS_SEED = 98
 STRANGER_WEIGHT = 0.5
 """How much telling strangers counts beside telling classes."""
 
@@ -29,7 +33,7 @@ class Answers:
     """What a network says of some spectra."""
 
     logits: NDArray[np.float32]
-    """(N, classes)"""
+    """(N, classes + 1), the last for strangers"""
     features: NDArray[np.float32]
     """(N, features)"""
 
@@ -69,35 +73,48 @@ def _descend(
 
 def loss_of(network: MineralNetwork, examples: Examples) -> Tensor:
     """Return cross-entropy over the classes of known spectra, and over known or stranger."""
-    logits, features = network(torch.from_numpy(examples.tensor))
+    logits, _ = network(torch.from_numpy(examples.tensor))
     target = torch.from_numpy(examples.target)
     strange = torch.from_numpy(examples.strange)
     known = 1 - strange
-    crossed = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1)
+    crossed = -(target * functional.log_softmax(logits[:, :-1], dim=1)).sum(dim=1)
     classes = (crossed * known).sum() / known.sum()
-    told = functional.binary_cross_entropy_with_logits(network.strangeness(features), strange)
+    told = functional.binary_cross_entropy_with_logits(logits[:, -1], strange)
     return classes + STRANGER_WEIGHT * told
 
 
-def answers(network: Network, library: Library) -> Answers:
-    """Return what a network says of the library's spectra as they were measured."""
-    tensor = torch.from_numpy(prepared(library.reflectance, library.wavelength_nm))
+def answers(network: Network, tensor: NDArray[np.int8]) -> Answers:
+    """Return what a network says of prepared spectra."""
     with torch.no_grad():
-        logits, features = network(tensor)
+        logits, features = network(torch.from_numpy(tensor))
     return Answers(logits.numpy(), features.numpy())
 
 
-def reference(network: Network, library: Library) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return features and classes of the known as they may look anywhere: weathered, mixed.
+def views(library: Library) -> list[NDArray[np.int8]]:
+    """Return the library's spectra prepared as they were measured, then as instruments see them.
+
+    Confidence and threshold are measured on all of these: a user's bands and noise are not the
+    laboratory's.
+    """
+    rng = np.random.default_rng(VIEWS_SEED)
+    seen = [prepared(library.reflectance, library.wavelength_nm)]
+    for _ in range(INSTRUMENTS):
+        instrument = spectra.draw_instrument(rng)
+        observed = spectra.observe(library.reflectance, library.wavelength_nm, instrument, rng)
+        seen.append(prepared(observed, instrument.wavelength_nm))
+    return seen
+
+
+def reference(network: Network, library: Library) -> tuple[Answers, NDArray[np.int64]]:
+    """Return answers about and classes of the known as they may look anywhere: weathered, mixed.
 
     What is strange is measured against these. Against laboratory powders alone every soil in
     orbit would be.
     """
     rng = np.random.default_rng(REFERENCE_SEED)
-    features, labels = [], []
+    tensors, labels = [], []
     for examples in batches(library, REFERENCE_BATCHES, EXAMPLES, rng):
         known = examples.strange == 0
-        with torch.no_grad():
-            features.append(network(torch.from_numpy(examples.tensor[known]))[1].numpy())
+        tensors.append(examples.tensor[known])
         labels.append(examples.target[known].argmax(axis=1))
-    return np.concatenate(features), np.concatenate(labels)
+    return answers(network, np.concatenate(tensors)), np.concatenate(labels)

@@ -16,7 +16,13 @@ import numpy as np
 
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products, shares
-from flight.autonomy.mineral import MARGIN_ENTRIES, PHASES, WHITENING_BITS, MineralPolicy
+from flight.autonomy.mineral import (
+    MARGIN_ENTRIES,
+    PHASES,
+    SCORE_BITS,
+    WHITENING_BITS,
+    MineralPolicy,
+)
 from flight.autonomy.oxides import METALS
 from flight.autonomy.sample import HEADS, STEPS, Head, SamplePolicy, prepare
 from flight.autonomy.tasks import Policy, conclude, policy_integers
@@ -55,7 +61,9 @@ _POLICIES: dict[str, Policy] = {
         confidence_permille=tuple(min(1000, 300 + 30 * n) for n in range(MARGIN_ENTRIES)),
         whitening=tuple(int(v) << WHITENING_BITS - 2 for v in np.eye(FEATURES).reshape(-1)),
         centres=(0,) * (len(PHASES) * FEATURES),
-        anomaly_threshold=2_000,
+        distance_weight=1 << SCORE_BITS,
+        strange_weight=0,
+        anomaly_threshold=200,
     ),
     "xrf": XrfPolicy(
         centre=(45_000, 3_000, 13_500, 15_000, 9_000, 11_000, 400, 150),
@@ -253,7 +261,7 @@ def cube(number: int, *, lines: int = 24, samples: int = 20, bands: int = 40) ->
         unit_counts=20_000, name=f"drawn-{number:03d}.hdr",
     )  # fmt: skip
     pixels = lines * samples
-    logits = draw.integers(-90, -60, (pixels, len(PHASES)))
+    logits = draw.integers(-90, -60, (pixels, len(PHASES) + 1))
     logits[np.arange(pixels), label.reshape(-1)] = draw.integers(0, 100, pixels)
     features = draw.integers(-12, 12, (pixels, FEATURES))
     features[strange[0] * samples + strange[1]] = 120

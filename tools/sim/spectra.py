@@ -136,6 +136,25 @@ def weathered(albedo: Array, wavelength_nm: Array, weather: Weather) -> Array:
     return reflectance_of(albedo_from(passage) * (1 - weather.opaque) + dark * weather.opaque)
 
 
+WATER_NM = ((1410.0, 25.0, 0.03), (1930.0, 45.0, 0.06), (2210.0, 25.0, 0.025), (2320.0, 28.0, 0.03))
+"""Centre, width and mean depth of the bands that water and hydroxyl leave in a mineral from Earth:
+adsorbed water, and a trace of clay or amphibole that no sorting removes."""
+
+DAMP = 0.35
+"""Share of powders that show any of it."""
+
+
+def dampness(count: int, wavelength_nm: Array, rng: np.random.Generator) -> Array:
+    """Return (count, bands) factors: 1, or weak bands of water and hydroxyl."""
+    wave = np.asarray(wavelength_nm)
+    log = np.zeros((count, len(wave)))
+    for centre, width, depth in WATER_NM:
+        shown = rng.exponential(depth, (count, 1)) * (rng.random((count, 1)) < 0.5)
+        off = wave - centre - rng.normal(0, 8, (count, 1))
+        log -= shown * np.exp(-0.5 * (off / (width * rng.uniform(0.7, 1.5, (count, 1)))) ** 2)
+    return np.exp(log * (rng.random((count, 1)) < DAMP))
+
+
 @dataclass(frozen=True)
 class Instrument:
     """A spectrometer: where its bands lie and how it errs."""
@@ -149,21 +168,50 @@ class Instrument:
     seam_nm: float
 
 
+LEAST_BANDS, LEAST_SPAN_NM = 8, 700.0
+"""No random instrument has fewer bands or a narrower range."""
+
+
 def draw_instrument(rng: np.random.Generator) -> Instrument:
-    """Return a random instrument: a laboratory's, an orbiter's, or a few filters."""
+    """Return a random instrument: a laboratory's, an orbiter's, part of a range, or filters."""
     kind = rng.random()
-    if kind < 0.45:
-        bands = np.arange(450.0, 2451.0, 5.0 if kind < 0.2 else 10.0)
-    elif kind < 0.75:  # like the Moon Mineralogy Mapper's 83 bands, shifted and cut at random
+    if kind < 0.35:
+        bands = np.arange(450.0, 2451.0, 5.0 if rng.random() < 0.3 else 10.0)
+    elif kind < 0.55:  # like the Moon Mineralogy Mapper's 83 bands, shifted and cut at random
         fine, coarse = np.arange(460.0, 1600.0, 20.0), np.arange(1600.0, 2500.0, 40.0)
         bands = np.concatenate([fine, coarse]) + rng.uniform(-10, 10)
         bands = bands[(bands > rng.uniform(440, 620)) & (bands < rng.uniform(2200, 2600))]
-    else:
+    elif kind < 0.75:
         count = int(rng.integers(24, 180))
         low, high = rng.uniform(450, 620), rng.uniform(2150, 2500)
         bands = np.sort(rng.uniform(low, high, count))
-    noise = float(np.exp(rng.uniform(np.log(60), np.log(800))))
-    return Instrument(bands, noise, 0.08, 0.006, float(rng.uniform(850, 1050)))
+    elif kind < 0.88:  # one detector's part of the range
+        low = rng.uniform(450, 900)
+        bands = np.arange(
+            low, rng.uniform(max(low + LEAST_SPAN_NM, 1500), 2480), rng.uniform(5, 25)
+        )
+    else:
+        bands = _filters(int(rng.integers(LEAST_BANDS, 24)), rng)
+    if kind >= 0.35 and rng.random() < 0.35:
+        bands = _without_a_stretch(bands, rng)
+    noise = float(np.exp(rng.uniform(np.log(60), np.log(1000))))
+    return Instrument(bands, noise, 0.07, 0.006, float(rng.uniform(850, 1050)))
+
+
+def _filters(count: int, rng: np.random.Generator) -> Array:
+    """Return a few bands anywhere."""
+    while True:
+        bands = np.sort(rng.uniform(450, 2450, count))
+        if bands[-1] - bands[0] >= LEAST_SPAN_NM:
+            return bands
+
+
+def _without_a_stretch(bands: Array, rng: np.random.Generator) -> Array:
+    """Return the bands outside a gap, as air or a seam between detectors makes one."""
+    away = np.abs(bands - rng.uniform(700, 2300))
+    left = bands[away > rng.uniform(20, 125)]
+    enough = len(left) >= LEAST_BANDS and left[-1] - left[0] >= LEAST_SPAN_NM
+    return left if enough else bands
 
 
 def interpolation(known_nm: Array, wanted_nm: Array) -> Array:
