@@ -15,6 +15,8 @@ from flight.relay.uartframe import MAX_PAYLOAD_BYTES, frame_bytes
 
 _BITS_A_BYTE = 10
 """8N1: a start bit, eight of data, a stop bit."""
+_WAKE_MS = 2
+"""The loop sleeps in whole milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def fit_links(node: NodeSettings, ports: Sequence[PortSettings]) -> NodeSettings
     """Return a node whose links keep to what their serial lines carry.
 
     Segments get no longer than the line's payload, what framing costs is paced, and a loop that
-    wakes late makes up for two segments at most, so that priority 0 waits behind no more.
+    wakes late makes up for less than a segment, so that priority 0 waits behind one at most.
     """
     pairs = zip(node.links, ports_by_link(ports, node), strict=True)
     return replace(node, links=tuple(_fitted(link, port) for link, port in pairs))
@@ -117,12 +119,12 @@ def _fitted(link: LinkSettings, port: PortSettings) -> LinkSettings:
     is_cobs = port.framing is Framing.COBS
     if link.layer is Layer.UDP:
         longest = min(link.udp.datagram_bytes_max, MAX_PAYLOAD_BYTES if is_cobs else 1 << 16)
-        catch_up_ms = min(link.udp.catch_up_ms, _line_ms(port, 2 * port.payload_bytes))
+        catch_up_ms = min(link.udp.catch_up_ms, _catch_up_ms(port, port.payload_bytes))
         udp = replace(link.udp, datagram_bytes_max=longest, catch_up_ms=catch_up_ms)
         return replace(link, udp=udp)
     segment = min(link.ltp.segment_bytes, port.payload_bytes)
     overhead = frame_bytes(segment) - segment
-    catch_up_ms = min(link.ltp.catch_up_ms, _line_ms(port, 2 * (segment + overhead)))
+    catch_up_ms = min(link.ltp.catch_up_ms, _catch_up_ms(port, segment + overhead))
     ltp = replace(
         link.ltp,
         segment_bytes=segment,
@@ -132,8 +134,9 @@ def _fitted(link: LinkSettings, port: PortSettings) -> LinkSettings:
     return replace(link, ltp=ltp)
 
 
-def _line_ms(port: PortSettings, size: int) -> int:
-    return size * _BITS_A_BYTE * 1000 // port.baud
+def _catch_up_ms(port: PortSettings, size: int) -> int:
+    """Return a segment's time on the line, but no less than it takes to wake up."""
+    return max(size * _BITS_A_BYTE * 1000 // port.baud, _WAKE_MS)
 
 
 def open_port(settings: PortSettings) -> Port:

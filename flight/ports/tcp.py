@@ -18,7 +18,7 @@ from flight.relay.stream.line import MAX_LINES, Order, Told, pack, wrote
 
 CALL_FIRST_NS = 1_000_000_000
 CALL_LAST_NS = 60_000_000_000
-"""The pause between calls doubles from the first to the last."""
+"""The pause between calls doubles from the first to the last, unless a line lives a while."""
 PATIENCE_NS = 10_000_000_000
 """For a call to be answered, a handshake to be done, and an ended line's last words to leave."""
 
@@ -196,7 +196,6 @@ class TcpPort:
         try:
             if line.phase is Phase.CONNECTING:
                 line.finish_connecting()
-                self._pause_ns = CALL_FIRST_NS
                 self._trouble.over()
                 self._told.append(pack(Told.CALLED, line.number))
             elif line.phase is Phase.SECURING:
@@ -250,6 +249,8 @@ class TcpPort:
         if line.phase not in {Phase.LEAVING, Phase.CONNECTING}:
             self._told.append(pack(Told.ENDED, line.number))
         if line.is_caller:
+            if now.mono_ns - line.born_ns > PATIENCE_NS:
+                self._pause_ns = CALL_FIRST_NS  # it was good for something
             self._call_ns = max(self._call_ns, now.mono_ns + CALL_FIRST_NS)
         if why and line.phase is not Phase.LEAVING:
             name = f"call to {self._call_name}" if line.is_caller else "line from a caller"

@@ -34,7 +34,7 @@ class TcpLine:
         self.number = number
         self.is_caller = is_caller
         self.phase = Phase.CONNECTING if is_caller else Phase.OPEN
-        self.since_ns = self.heard_ns = now_ns
+        self.born_ns = self.since_ns = self.heard_ns = now_ns
         self.is_on_hold = False
         self.is_secure_wanted = False
         self._socket = line

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,18 @@ def test_a_line_that_ended_is_called_again_until_it_is_not_wanted(ends: Ends):
     ends.order(1, Order.HANG_UP, 2)
     ends.until(lambda: ends.kinds(0).count(Told.ENDED) == 2)
     assert ends.ports[0].next_deadline_ns() is None
+
+
+def test_a_peer_that_always_hangs_up_is_called_ever_more_seldom(ends: Ends):
+    ends.connect()
+    called_ns = []
+    for count in range(2, 6):
+        ends.order(1, Order.HANG_UP, ends.told[1][-1][1])
+        ends.until(lambda count=count: ends.kinds(1).count(Told.ANSWERED) == count, haste=30)
+        called_ns.append(ends.now.mono_ns)
+    first, *pauses = (b - a for a, b in pairwise(called_ns))
+    assert first > 1_900_000_000
+    assert pauses[-1] > 6_000_000_000
 
 
 def test_an_absent_peer_is_named_once_and_called_again_ever_more_seldom():

@@ -6,7 +6,6 @@ newest that this node called, or if there is none, the newest that the peer call
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flight.instant import Instant
 from flight.relay.errors import WireError
@@ -19,6 +18,7 @@ from flight.relay.ltp.events import (
 )
 from flight.relay.ltp.segment import Reason, SessionId
 from flight.relay.stream.cargo import Cargo, Inbox
+from flight.relay.stream.held import Held, Totals
 from flight.relay.stream.line import MAX_LINES, Order, Told, pack, read_told
 from flight.relay.stream.session import Arrived, Session, Taken
 from flight.relay.stream.settings import TcpSettings
@@ -34,31 +34,6 @@ MakeSession = Callable[[bool, int, int], Session]
 """Makes the session of a line: whether this node called, longest wait for an answer, now (ns)."""
 
 
-@dataclass(slots=True)
-class _Held:
-    """One line."""
-
-    serial: int
-    """Of all lines of this engine: a port uses its numbers again."""
-    is_caller: bool
-    session: Session
-    unwritten: int = 0
-    written: int = 0
-    is_on_hold: bool = False
-
-
-@dataclass(slots=True)
-class _Totals:
-    datagrams_sent: int = 0
-    bytes_sent: int = 0
-    datagrams_received: int = 0
-    delivered: int = 0
-    failed: int = 0
-    received: int = 0
-    repeated: int = 0
-    refused: int = 0
-
-
 class StreamEngine:
     """Sends and receives bundles over the lines of one stream port; an Engine without I/O."""
 
@@ -67,13 +42,13 @@ class StreamEngine:
         self._make_session = make_session
         self._throttle = Throttle(catch_up_ms=settings.catch_up_ms)
         self._cargo = Cargo(settings, self._throttle)
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, Held] = {}
         self._serial = 0
         self._inbox = Inbox(settings)
         self._answer_ns = settings.answer_s * 1_000_000_000
         self._outbox: list[bytes] = []
         self._events: list[LtpEvent] = []
-        self._totals = _Totals()
+        self._totals = Totals()
 
     def set_contact(
         self,
@@ -196,22 +171,7 @@ class StreamEngine:
 
     def counts(self) -> LtpCounts:
         """Return the totals, for telemetry."""
-        totals = self._totals
-        return LtpCounts(
-            datagrams_sent=totals.datagrams_sent,
-            bytes_sent=totals.bytes_sent,
-            datagrams_received=totals.datagrams_received,
-            blocks_delivered=totals.delivered,
-            blocks_failed=totals.failed,
-            blocks_received=totals.received,
-            segments_repeated=totals.repeated,
-            segments_foreign=0,
-            segments_refused=totals.refused,
-            receptions_evicted=0,
-            send_sessions=len(self._cargo),
-            receive_sessions=len(self._inbox),
-            loss_ppm=0,
-        )
+        return self._totals.counts(sending=len(self._cargo), receiving=len(self._inbox))
 
     # Lines ----------------------------------------------------------------------------------
 
@@ -222,9 +182,9 @@ class StreamEngine:
             return
         self._serial += 1
         session = self._make_session(is_caller, self._answer_ns, now_ns)
-        self._held[line] = _Held(self._serial, is_caller, session)
+        self._held[line] = Held(self._serial, is_caller, session)
 
-    def _tell(self, line: int, held: _Held, event: Told, content: bytes, now_ns: int) -> None:
+    def _tell(self, line: int, held: Held, event: Told, content: bytes, now_ns: int) -> None:
         if event is Told.HEARD:
             self._totals.datagrams_received += 1
             held.session.receive(content, now_ns)
@@ -240,7 +200,7 @@ class StreamEngine:
             return
         self._serve(line, held)
 
-    def _serve(self, line: int, held: _Held) -> None:
+    def _serve(self, line: int, held: Held) -> None:
         """Act on what a session has to tell and on what it wants."""
         self._drain(held)
         if held.session.wants_tls:
@@ -250,7 +210,7 @@ class StreamEngine:
         if held.session.is_over:
             self._hang_up(line, held)
 
-    def _drain(self, held: _Held) -> None:
+    def _drain(self, held: Held) -> None:
         for event in held.session.events:
             if isinstance(event, Arrived):
                 session = SessionId(held.serial, event.number)
@@ -266,14 +226,14 @@ class StreamEngine:
                 self._fail(event.key, event.reason)
         held.session.events.clear()
 
-    def _hang_up(self, line: int, held: _Held) -> None:
+    def _hang_up(self, line: int, held: Held) -> None:
         """Say the session's last words, unless a segment is cut open, and let the line end."""
         if not held.session.outgoing.is_cut_open:
             self._write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
         self._outbox.append(pack(Order.HANG_UP, line))
         self._lose(line, held)
 
-    def _lose(self, line: int, held: _Held) -> None:
+    def _lose(self, line: int, held: Held) -> None:
         """Forget a line; what was under way on it goes to the next one, or back to the node."""
         self._drain(held)
         del self._held[line]
@@ -300,11 +260,11 @@ class StreamEngine:
 
     # What leaves ----------------------------------------------------------------------------
 
-    def _chosen(self) -> _Held | None:
+    def _chosen(self) -> Held | None:
         ready = [held for held in self._held.values() if held.session.is_ready]
         return max(ready, key=lambda held: (held.is_caller, held.serial), default=None)
 
-    def _wants_line(self, chosen: _Held | None) -> bool:
+    def _wants_line(self, chosen: Held | None) -> bool:
         """Say whether anything could leave if time had come."""
         for held in self._held.values():
             if held.unwritten >= self._settings.port_bytes_max:
@@ -315,7 +275,7 @@ class StreamEngine:
                 return True
         return False
 
-    def _pump(self, line: int, held: _Held, now_ns: int, *, may_begin: bool) -> None:
+    def _pump(self, line: int, held: Held, now_ns: int, *, may_begin: bool) -> None:
         is_open = self._throttle.is_open
         room = self._throttle.room(now_ns) if is_open else _WORDS_BYTES
         room = min(room, self._settings.port_bytes_max - held.unwritten)
@@ -336,13 +296,13 @@ class StreamEngine:
             self._write(line, held, data)
             self._serve(line, held)
 
-    def _begin(self, held: _Held, now_ns: int) -> None:
+    def _begin(self, held: Held, now_ns: int) -> None:
         waiting = self._cargo.begin(now_ns)
         if waiting is not None:
             held.session.begin(waiting.key, waiting.block)
             self._drain(held)
 
-    def _write(self, line: int, held: _Held, data: bytes) -> None:
+    def _write(self, line: int, held: Held, data: bytes) -> None:
         if data:
             held.unwritten += len(data)
             self._totals.datagrams_sent += 1
@@ -351,7 +311,7 @@ class StreamEngine:
 
     # Small things ---------------------------------------------------------------------------
 
-    def _of(self, session: SessionId) -> _Held | None:
+    def _of(self, session: SessionId) -> Held | None:
         found = (held for held in self._held.values() if held.serial == session.engine)
         return next(found, None)
 
