@@ -12,13 +12,13 @@ from tools.campaign.identity import digest
 
 DIGESTS = {
     (CodecId.RAW, 1): "c0679eba8f13178358c4b016d9dce7ff40aa11bfdcb74b056ea322455aa7e0fa",
-    (CodecId.IMAGE, 1): "49a96503e23b05e403067c1c3b9317b31a828c12f39202a536d38ee409fb416e",
-    (CodecId.LATTICE, 1): "ec873374ad80d0ed96ca3cd22a93b61d5b48ec16b737af837f1f4be5eabaced4",
-    (CodecId.CUBE, 1): "5f3c420db6ef5b9a73efab44132391dcc625ce35f02b5c48599f6e0e37c22c41",
-    (CodecId.SPECTRA, 1): "4e8259a7f8607b48ae9d8fedf6a7719c24a1e07acb82770739a13ea2640a32b2",
+    (CodecId.IMAGE, 2): "512afe83cabf69fcdec681fac176c37cb2fe922806495c774b04e7187d3d39c7",
+    (CodecId.LATTICE, 2): "a395438bbbb6e2e6dc00cf91f66f4cfe748c1ed37a99abbd10e6be61ef562b27",
+    (CodecId.CUBE, 2): "3ce01816d06f84e7e4f379d14a95f5059bf6207180ce5a821f118e2dd5ecefd7",
+    (CodecId.SPECTRA, 2): "0f4abe2bb65dbdc410c6a2956d50569d2b386f616cefe6e18b7672bbd2ca49f9",
     (CodecId.CLASS_MAP, 3): "22a507b1bbfba6fbb6f85d388ada37b9f0a680cc639a43aa32f0d842991e16c5",
     (CodecId.HOUSEKEEPING, 1): "b26216c42008fe6a93aa253f44ccc167e53b327a27ae8b0d593513e604dc35a3",
-    (CodecId.TENSOR, 1): "a0eb482f9f7173093aabc9a2d5f67243b85fd1614eb8001654408692c67c6129",
+    (CodecId.TENSOR, 2): "3a4a04c319081a0f7f1d6cc6781c3accfc1fab370258b121395273d6cbe08351",
 }
 
 

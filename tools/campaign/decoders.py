@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flight.instant import Instant
-from flight.product.codecs import CodecId, Encoded, Integers, decode, encode
+from flight.product.codecs import CODECS, CodecId, Encoded, Integers, decode, encode
 from flight.product.errors import WireError as ProductError
 from flight.product.events import Event, EventReport, decode_events, encode_events
 from flight.product.part import Header, Part, ProductId, ProductKind, decode_part
@@ -303,7 +303,7 @@ def _codec(codec: CodecId, samples: Integers) -> Decoder:
     parts = encode(codec, samples, part_lines=64)
     geometry = parts[0].geometry
     return Decoder(
-        lambda data: decode(codec, 1, (Encoded(geometry, data),)),
+        lambda data: decode(codec, CODECS[codec].version, (Encoded(geometry, data),)),
         lambda: tuple(part.data for part in parts if part.geometry == geometry),
         ProductError,
         cpu_s=0.5,

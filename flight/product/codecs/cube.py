@@ -217,4 +217,4 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     return Block(as_integers(samples.reshape(shape), dtype))
 
 
-CUBE = Codec("cube", 1, _cut, _encode, _decode)
+CUBE = Codec("cube", 2, _cut, _encode, _decode)

@@ -33,7 +33,7 @@ Contexts = NDArray[np.uint8]
 
 _DIRECT = 32
 _DIRECT_LOG = 5
-_MAXIMUM_LANES_LOG = 10
+_MAXIMUM_LANES = 1 << 10
 SYMBOLS_A_LANE = 900
 _FIRST_STATE = 1 << 16
 _WORD_BITS = 16
@@ -90,9 +90,11 @@ class Scheme:
     """Of the expected frequencies."""
 
 
-def _lanes_log(wanted: int, chunk: int) -> int:
-    """Return how many lanes pay: each costs some 16 bits, and a chunk must fill most of them."""
-    return max(1, min(_MAXIMUM_LANES_LOG, wanted.bit_length() - 1, chunk.bit_length()))
+def _lanes(wanted: int, chunks: NDArray[np.intp]) -> int:
+    """Return how many lanes pay: each costs some 16 bits, and rows should fill a long chunk."""
+    longest = int(chunks.max()) if chunks.size else 0
+    most = max(1, min(wanted, _MAXIMUM_LANES))
+    return max(1, -(-longest // max(1, -(-longest // most))))
 
 
 def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.uint8]]:
@@ -135,9 +137,9 @@ def encode_symbols(
     counts = np.bincount(entries, minlength=scheme.expected.size)
     tables, frequencies = write_tables(counts.reshape(-1, TOKENS), scheme.expected)
 
-    lanes_log = _lanes_log(values.size // symbols_a_lane, values.size // max(chunks.size, 1))
-    states, words = _rans(frequencies, entries, chunks, 1 << lanes_log)
-    head = write_varints([lanes_log, len(tables), words.size])
+    lanes = _lanes(values.size // symbols_a_lane, chunks)
+    states, words = _rans(frequencies, entries, chunks, lanes)
+    head = write_varints([lanes, len(tables), words.size])
     return b"".join(
         (head, tables, states.astype("<u4").tobytes(), words.astype("<u2").tobytes(), raw)
     )
@@ -176,25 +178,33 @@ def _rans(
     scratch, kept = np.empty(lanes), np.empty(lanes)
     emitted: list[NDArray[np.uint16]] = []
     for block in range((len(entry_rows) - 1) // _BLOCK_ROWS * _BLOCK_ROWS, -1, -_BLOCK_ROWS):
-        frequency = frequency_of[entry_rows[block : block + _BLOCK_ROWS]]
-        below = below_of[entry_rows[block : block + _BLOCK_ROWS]]
-        limits = frequency * float(1 << (32 - PRECISION))
-        gaps = SCALE - frequency
-        before = np.empty(frequency.shape)
-        full = np.empty(frequency.shape, np.bool_)
-        for row in range(len(frequency) - 1, -1, -1):
+        frequencies_here = frequency_of[entry_rows[block : block + _BLOCK_ROWS]]
+        below_here = below_of[entry_rows[block : block + _BLOCK_ROWS]]
+        before = np.empty(below_here.shape)
+        full = np.empty(below_here.shape, np.bool_)
+        rows = (
+            frequencies_here,
+            frequencies_here * float(1 << (32 - PRECISION)),
+            SCALE - frequencies_here,
+            below_here,
+            before,
+            full,
+        )
+        for frequency, limit, gap, below, old, over in zip(
+            *(row[::-1] for row in rows), strict=True
+        ):
             # A state at its limit leaves its low word behind: which one, is looked up later.
-            before[row] = states
-            np.greater_equal(states, limits[row], out=full[row])
+            old[:] = states
+            np.greater_equal(states, limit, out=over)
             np.multiply(states, 1 / (1 << _WORD_BITS), out=kept)
             np.floor(kept, out=kept)
-            np.copyto(states, kept, where=full[row])
+            np.copyto(states, kept, where=over)
             # (state // f) * SCALE + below + state % f = state + (state // f) * (SCALE - f) + below
-            np.divide(states, frequency[row], out=scratch)
+            np.divide(states, frequency, out=scratch)
             np.floor(scratch, out=scratch)
-            scratch *= gaps[row]
+            scratch *= gap
             states += scratch
-            states += below[row]
+            states += below
         emitted.append(before[full].astype(np.uint32).astype(np.uint16))
     emitted.reverse()
     return states, np.concatenate(emitted) if emitted else np.zeros(0, np.uint16)
@@ -205,10 +215,9 @@ class SymbolDecoder:
 
     def __init__(self, scheme: Scheme, data: bytes) -> None:
         self._scheme = scheme
-        (lanes_log, table_bytes, word_count), place = read_varints(data, 3)
-        if not 1 <= lanes_log <= _MAXIMUM_LANES_LOG:
+        (lanes, table_bytes, word_count), place = read_varints(data, 3)
+        if not 1 <= lanes <= _MAXIMUM_LANES:
             raise WireError("number of lanes is not allowed")
-        lanes = 1 << lanes_log
         end_of_words = place + table_bytes + 4 * lanes + 2 * word_count
         if end_of_words > len(data):
             raise WireError("symbol stream is cut short")

@@ -66,8 +66,8 @@ from flight.product.errors import WireError
 _RAW, _MODEL = 0, 1
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
-_FIT_PIXELS = 1 << 15
-_FIT_RESIDUALS = 1 << 14
+_FIT_PIXELS = 1 << 14
+_FIT_RESIDUALS = 1 << 13
 _LARGEST_WEIGHT = (1 << 15) - 1
 _RIDGE = 1e-6
 _CLUE_BITS = 8
@@ -109,9 +109,9 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
     if maximum_error:
         residuals, padded = _bounded_residuals(frame, side, pixels, maximum_error)
     else:
-        sums = np.zeros(pixels.shape)
+        sums, term = np.zeros(pixels.shape), np.empty(pixels.shape)
         for weight, neighbour in zip(side.weights, _neighbours(padded, pixels.shape), strict=True):
-            sums += weight * neighbour
+            sums += np.multiply(neighbour, weight, out=term)
         residuals = (pixels - round_prediction(sums, side)).astype(np.int32)
 
     magnitudes = np.abs(residuals).astype(np.float32) * np.float32(UNIT)
@@ -196,15 +196,15 @@ def _in_diagonals(frame: Frame, values: Values, contexts: Contexts) -> bytes:
     flat_values = np.pad(values, edges).reshape(-1)
     flat_contexts = np.pad(contexts, edges).reshape(-1)
     advance = frame.stride - SLOPE
+    diagonals = list(frame.diagonals())
     lines = [
-        slice(place, place + (count - 1) * advance + 1, advance)
-        for _, count, place in frame.diagonals()
+        slice(place, place + (count - 1) * advance + 1, advance) for _, count, place in diagonals
     ]
     return encode_symbols(
         RESIDUALS,
         np.concatenate([flat_values[line] for line in lines]),
         np.concatenate([flat_contexts[line] for line in lines]),
-        np.array([count for _, count, _ in frame.diagonals()]),
+        np.array([count for _, count, _ in diagonals]),
     )
 
 
@@ -258,4 +258,4 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     return Block(as_integers(frame.inner(wave.values), dtype))
 
 
-IMAGE = Codec("image", 1, _cut, _encode, _decode)
+IMAGE = Codec("image", 2, _cut, _encode, _decode)

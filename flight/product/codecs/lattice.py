@@ -284,4 +284,4 @@ def split(
     return tuple(coarse), tuple(fine)
 
 
-LATTICE = Codec("lattice", 1, _cut, _encode, _decode, join)
+LATTICE = Codec("lattice", 2, _cut, _encode, _decode, join)

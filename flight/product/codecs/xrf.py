@@ -292,4 +292,4 @@ def _decode_counts(
     return rows[: state.spectra, MARGIN : MARGIN + state.channels]
 
 
-SPECTRA = Codec("spectra", 1, _cut, _encode, _decode)
+SPECTRA = Codec("spectra", 2, _cut, _encode, _decode)
