@@ -20,7 +20,7 @@ from flight.relay.node import (
     StoreTrouble,
 )
 from flight.relay.store import Store
-from flight.relay.store.values import Reason
+from flight.relay.store.values import Reason, Trouble
 
 
 class Link:
@@ -121,6 +121,9 @@ def _happening(event: NodeEvent, peers: Sequence[int]) -> Happening | None:
     elif isinstance(event, Buried):
         why = event.reason.name.lower()
         happening = Event.BUNDLE_LOST(bundles=len(event.bundle_ids), why=why)
+    elif isinstance(event, StoreTrouble) and event.trouble is Trouble.MEDIUM_RETURNED:
+        what = f"on its medium again, {event.count} entries brought from memory"
+        happening = Event.STORE_RECOVERED(what=what)
     elif isinstance(event, StoreTrouble):
         happening = Event.STORE_FAILED(what=f"{event.trouble.name.lower()} ({event.count})")
     elif isinstance(event, BundleRejected):

@@ -55,7 +55,8 @@ _TROUBLES = {
     Trouble.HIGH_WATER_DAMAGED: "{} high-water marks were damaged",
     Trouble.DISK_FULL: "the disk is full, the reserve is in use; make room",
     Trouble.MEDIUM_FAILED: "THE DISK CANNOT BE WRITTEN: bundles are in memory only; make it"
-    " writable and start the station again",
+    " writable",
+    Trouble.MEDIUM_RETURNED: "the disk can be written again; {} entries were brought back to it",
     Trouble.MEDIUM_RETRIED: "a write failed once and then went well; check the disk",
     Trouble.LEDGER_MISMATCH: "ledger and bundles disagree; the database holds {} bundles",
     Trouble.UNFINISHED: "the last commit was cut off; its {} bundles come again",

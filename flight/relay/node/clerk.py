@@ -86,6 +86,10 @@ class Clerk:
             self._tombstones[tombstone.sequence] = tombstone
             self.keeper.want(tombstone.sequence)
 
+    def is_burying(self, sequence: int) -> bool:
+        """Whether a tombstone waits to be sent."""
+        return sequence in self._tombstones
+
     def send_tombstones(self, now: Instant) -> None:
         """Write the bundles of tombstones that are at hand.
 

@@ -49,6 +49,10 @@ class Desk:
             return
         self.events.append(ReportReceived(report, bundle.primary.source))
 
+    def is_held(self, sequence: int) -> bool:
+        """Whether a number of the store's is known here, as a bundle or as a tombstone."""
+        return sequence in self.queues.held or self.clerk.is_burying(sequence)
+
     def finish(self, sequences: tuple[int, ...]) -> None:
         """Let bundles go that are in other hands now."""
         for sequence in sequences:

@@ -33,8 +33,10 @@ class Outcomes:
         elif isinstance(result, stored.Report):
             self.desk.events.append(StoreTrouble(result.trouble, result.count))
         elif isinstance(result, stored.Missing):
-            # Its medium has failed: what it holds waits there for a restart.
+            # Its medium has failed: what it holds waits there until it works again.
             self.desk.forget(result.sequence)
+        elif isinstance(result, stored.Found) and not self.desk.is_held(result.entry.sequence):
+            self.take_up(result.entry, now)
 
     def _on_stored(self, result: stored.Stored, now: Instant) -> None:
         asked = self.desk.keeper.take_asked(result.ticket)

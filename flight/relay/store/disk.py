@@ -13,6 +13,7 @@ from flight.relay.settings import StoreSettings
 from flight.relay.store.catalogue import Catalogue
 from flight.relay.store.files import Files
 from flight.relay.store.highwater import HighWater
+from flight.relay.store.homecoming import Refuge, bring_home
 from flight.relay.store.packer import Packer
 from flight.relay.store.plan import Plan
 from flight.relay.store.quarantine import Quarantine
@@ -138,6 +139,18 @@ class DiskMedium:
             results.extend(
                 self._fetch(ticket, read) if isinstance(read, Fetch) else self._scrub(ticket, read)
             )
+        return results
+
+    def take_in(self, refuge: Refuge) -> list[Result]:
+        """Put what was kept elsewhere while this medium failed in one transaction.
+
+        Raises:
+            sqlite3.Error, OSError: the medium fails; this object is of no further use.
+        """
+        plan = self._plan()
+        results = bring_home(plan, refuge)
+        plan.inserts = dict(sorted(plan.inserts.items()))
+        self._commit(plan)
         return results
 
     def tidy(self) -> list[Result]:

@@ -9,9 +9,11 @@ transaction is tried again; it evicts as much as it brings. What finds no room e
 *Damaged bytes*: opening again finds out, quarantines and restores; see recovery.
 
 *An I/O error that stays, a read-only remount, a directory that cannot be used*: memory takes over
-(MEDIUM_FAILED). Bundles on the medium wait there for a restart.
+(MEDIUM_FAILED). Bundles on the medium wait there. Each scrub looks whether it works again; then
+what memory holds is put on it in one transaction (MEDIUM_RETURNED).
 """
 
+import secrets
 import sqlite3
 
 from flight.relay.settings import StoreSettings
@@ -22,12 +24,15 @@ from flight.relay.store.reserve import is_full
 from flight.relay.store.schema import BusyError, Connect, DurabilityError
 from flight.relay.store.values import (
     UNSOLICITED,
+    Delete,
     Entry,
     Operation,
     Put,
+    Reason,
     Refused,
     Report,
     Result,
+    Scrub,
     StoreStatus,
     Trouble,
 )
@@ -49,7 +54,12 @@ class GuardedMedium:
         self._connect = connect
         self._reports: list[Result] = []
         self._disk: DiskMedium | None = None
-        self._ram = RamMedium(settings)
+        # What is on the disk is unknown if it never opens: these numbers are hardly any of its.
+        beyond = _FAR + secrets.randbelow(_FAR >> 33) * _AHEAD
+        self._ram = RamMedium(settings, sequence=beyond)
+        self._first_in_ram = beyond
+        self._gone: dict[int, Reason] = {}
+        """Of the disk's entries, those that were let go while it could not be written."""
         try:
             self._open()
         except _FAILURES:
@@ -72,6 +82,10 @@ class GuardedMedium:
     def apply(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
         """Do (ticket, operation) pairs; the reports of what failed come first."""
         results = self._apply(operations)
+        if self._disk is None:
+            self._remember(operations)
+            if any(isinstance(operation, Scrub) for _, operation in operations):
+                results += self._come_home()
         reports, self._reports = self._reports, []
         return [*reports, *results]
 
@@ -156,17 +170,52 @@ class GuardedMedium:
         old, self._disk = self._disk, None
         if old is not None:
             old.close()
+            self._first_in_ram = old.sequence + _AHEAD
+            self._gone.clear()
             self._ram = RamMedium(
-                self._settings, sequence=old.sequence + _AHEAD, created=old.created, boots=old.boots
+                self._settings, sequence=self._first_in_ram, created=old.created, boots=old.boots
             )
         self._tell(Trouble.MEDIUM_FAILED)
 
-    def _tell(self, trouble: Trouble) -> None:
-        self._reports.append(Report(UNSOLICITED, trouble))
+    def _remember(self, operations: tuple[tuple[int, Operation], ...]) -> None:
+        """Note what would have been let go on the disk."""
+        for _, operation in operations:
+            if isinstance(operation, Delete):
+                on_disk = (s for s in operation.sequences if s <= self._first_in_ram)
+                self._gone.update(dict.fromkeys(on_disk, operation.reason))
+
+    def _come_home(self) -> list[Result]:
+        """Try the disk again, and put on it what memory holds; nothing changes if it fails."""
+        try:
+            disk = DiskMedium(self._settings, self._files, self._connect)
+        except (*_FAILURES, BusyError):
+            return []
+        refuge = self._ram.refuge(self._gone)
+        if disk.sequence > self._first_in_ram:
+            # A disk that had not been there at start has numbers like ours: a restart sorts it.
+            disk.close()
+            return []
+        try:
+            results = disk.take_in(refuge)
+        except _FAILURES:
+            disk.close()
+            return []
+        self._disk = disk
+        self._ram.close()
+        self._gone.clear()
+        self._reports.extend(disk.reports)
+        self._tell(Trouble.MEDIUM_RETURNED, len(refuge.entries))
+        return results
+
+    def _tell(self, trouble: Trouble, count: int = 0) -> None:
+        self._reports.append(Report(UNSOLICITED, trouble, count))
 
 
 _ATTEMPTS = 3
 """Tries of one transaction; on a full file system each has less to live on."""
+
+_FAR = 1 << 61
+"""Where numbers begin that are given out before the disk was ever open."""
 
 _AHEAD = 1 << 32
 """Numbers given out in memory begin this far ahead, so that none is a disk entry's."""

@@ -79,6 +79,24 @@ class Plan:
         results.append(Stored(ticket, entry))
         return results
 
+    def adopt(self, entry: Entry, data: bytes) -> list[Buried]:
+        """Plan for an entry from elsewhere to be kept under its number, or to be buried."""
+        if entry.kind == Kind.BUNDLE:
+            victims = self.catalogue.victims(
+                len(data), priority=entry.priority, received=entry.received
+            )
+            if victims is None:
+                tombstone = self._tombstone(Reason.EVICTED, (entry,))
+                self.evicted += 1
+                return [Buried(UNSOLICITED, (entry.sequence,), Reason.EVICTED, tombstone)]
+            self.evicted += len(victims)
+            buried = self.bury(victims, Reason.EVICTED) if victims else []
+        else:
+            buried = []
+        is_blob = len(data) >= self.settings.blob_bytes
+        self._insert(entry._replace(extent=self.allocate(len(data)) if is_blob else None), data)
+        return buried
+
     def delete(self, ticket: int, delete: Delete) -> list[Result]:
         """Plan for entries to go; those that have gone already are passed over."""
         results: list[Result] = []

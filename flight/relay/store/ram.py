@@ -1,7 +1,10 @@
 """The store without a medium: the last resort, so that telemetry never stops, and for tests."""
 
+from collections.abc import Mapping
+
 from flight.relay.settings import StoreSettings
 from flight.relay.store.catalogue import Catalogue
+from flight.relay.store.homecoming import Refuge
 from flight.relay.store.plan import Plan
 from flight.relay.store.values import (
     Entry,
@@ -12,6 +15,7 @@ from flight.relay.store.values import (
     Missing,
     Operation,
     Put,
+    Reason,
     Result,
     Scrub,
     Scrubbed,
@@ -64,6 +68,13 @@ class RamMedium:
     def tidy(self) -> list[Result]:
         """Nothing waits."""
         return []
+
+    def refuge(self, gone: Mapping[int, Reason]) -> Refuge:
+        """Return all that is here, and what was let go elsewhere, to be put on a medium."""
+        kinds = {Kind.BUNDLE, Kind.TOMBSTONE, Kind.SEEN}
+        entries = [e for e in self._catalogue.entries.values() if e.kind in kinds]
+        kept_here = [(entry, self._data.get(entry.sequence, b"")) for entry in entries]
+        return Refuge(kept_here, gone, self._sequence, self.created)
 
     def status(self) -> StoreStatus:
         """Return the counters."""

@@ -107,7 +107,10 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Scrub:
-    """Check the next ``count`` entries, in order and round again; answered by Scrubbed."""
+    """Check the next ``count`` entries, in order and round again; answered by Scrubbed.
+
+    While the store is in memory only, look whether its medium works again.
+    """
 
     count: int
 
@@ -160,6 +163,13 @@ class Missing:
     sequence: int
 
 
+class Found(NamedTuple):
+    """An entry that was out of reach is at hand again: its medium works."""
+
+    ticket: int
+    entry: Entry
+
+
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
     """How many entries were checked; damage came before this, as Buried and Report."""
@@ -196,6 +206,8 @@ class Trouble(IntEnum):
     """The file system is full; the reserve was given back."""
     MEDIUM_FAILED = 7
     """The medium cannot be written: the store works in memory from here on."""
+    MEDIUM_RETURNED = 11
+    """The medium works again, and what was kept in memory is on it; count: entries brought."""
     MEDIUM_RETRIED = 8
     """A write failed once and went well after the database was opened again."""
     UNFINISHED = 10
@@ -214,7 +226,7 @@ class Report:
 
 
 Result: TypeAlias = (
-    Stored | Duplicate | Refused | Deleted | Fetched | Missing | Scrubbed | Buried | Report
+    Stored | Duplicate | Refused | Deleted | Fetched | Missing | Found | Scrubbed | Buried | Report
 )
 
 
@@ -232,7 +244,7 @@ class StoreStatus:
     uncounted: int
     """Bundles given up beyond the tombstone limit."""
     degraded: bool
-    """True: in memory only; a restart forgets."""
+    """True: in memory only, until the medium works again; a restart forgets."""
 
 
 class Medium(Protocol):
