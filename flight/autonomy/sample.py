@@ -74,6 +74,13 @@ GAP_A, GAP_B, FORCE = 6, 7, 8
 TILT = Channel("lid tilt", "µm", 1, 0, 150, tared=False)
 """Gap A less gap B, shown as one more row: the lid's lean while the gaps themselves are wide."""
 
+FAR_UM = 300
+"""A lid at this distance is out of reach of every grain that a tight seal leaves room for."""
+CALM_STEPS = 4
+"""Steps over which a lean is averaged before it counts."""
+OPEN_UM = 20_000
+"""How far the lid stands open."""
+
 SHOWN = (*CHANNELS, TILT)
 """The rows that the model sees below the picture."""
 
@@ -112,6 +119,9 @@ class SamplePolicy:
     most_tilt_um: int = 140
     """Lean of the lid anywhere on its way, above which it is forbidden: a seal's tolerance and the
     sensors' errors. It leaned on a grain, or one gap sensor lost count."""
+    most_jump_um: int = 40
+    """Change of the lid's lean while it is still FAR_UM away, above which it is forbidden: nothing
+    that a seal tolerates can touch it there, so a gap sensor lost count."""
     least_gap_um: int = -60
     """A gap at rest below this is no gap: a lid cannot go through its seat."""
     least_force_n: int = 450
@@ -121,8 +131,9 @@ class SamplePolicy:
         """Refuse what cannot be meant."""
         if self.open_threshold > self.sealed_threshold:
             raise ValueError("open_threshold must not lie above sealed_threshold")
-        if min(self.most_gap_um, self.most_tilt_um, self.least_force_n) < 0:
-            raise ValueError("most_gap_um, most_tilt_um and least_force_n must be 0 or more")
+        limits = (self.most_gap_um, self.most_tilt_um, self.most_jump_um, self.least_force_n)
+        if min(limits) < 0:
+            raise ValueError("limits of gap, tilt, jump and force must be 0 or more")
 
 
 def prepare(frame: Frame) -> Tensor | None:
@@ -217,8 +228,19 @@ def may_be_shut(telemetry: Tensor, policy: SamplePolicy) -> bool:
         gaps_um.sum() <= policy.most_gap_um
         and gaps_um.min() >= policy.least_gap_um
         and np.abs(counts[-1]).max() <= policy.most_tilt_um
+        and _lean_jumps(counts) <= policy.most_jump_um
         and end[FORCE] >= policy.least_force_n * CHANNELS[FORCE].counts_per_unit
     )
+
+
+def _lean_jumps(counts: Integers) -> int:
+    """Return by how much the lean of a lid that touches nothing yet changed, in micrometres."""
+    far = np.minimum(counts[GAP_A], counts[GAP_B]) > FAR_UM
+    windows = np.lib.stride_tricks.sliding_window_view(far, CALM_STEPS).all(axis=1)
+    leans = np.lib.stride_tricks.sliding_window_view(counts[-1], CALM_STEPS)[windows].sum(axis=1)
+    if not leans.size:
+        return OPEN_UM
+    return int(leans.max() - leans.min()) // CALM_STEPS
 
 
 def _seal(heads: Integers, policy: SamplePolicy, *, shut: bool) -> tuple[Finding, ...]:

@@ -17,7 +17,7 @@ from flight.instant import Instant
 from flight.product.values import Frame, SensorKind
 from tools.sim.sample import HELD_OUT, SPILL_G, STRESS, TOLERATED_UM, TRAINING, World, make_case
 
-TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED, FIRST_TEST_SEED = 21, 22, 23, 31
+TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED, FIRST_TEST_SEED = 21, 22, 23, 41
 TRAINING_CASES = 12_000
 CALIBRATION_CASES = 6_000
 """In each of two worlds."""

@@ -12,9 +12,8 @@ KNOWN_FAILURES = (
         "mechanism needs its own simulator figures, channel table and training run."
     ),
     (
-        "A gap sensor that lost counts by about as much as a grain holds the lid off, while the "
-        "lid was still far away, hides the grain; only the lean on the way and the force's course "
-        "tell. It is the one fault kept for tests in which model and guards share a weakness."
+        "A gap sensor that loses counts in the last 0.3 mm, by about as much as a grain holds the "
+        "lid off, hides the grain: no guard looks there, and the model was not shown it."
     ),
     (
         "Gaps within some 30 micrometres of what the seal tolerates are mostly left unanswered: "
@@ -63,7 +62,11 @@ def prose() -> dict[str, Any]:
                 "Seven regimes of the simulator: light, fine and coarse grains, friction, sensors "
                 "and five kinds of fault (two grains, caked soil, a fibre, a slipped gap sensor, a "
                 "stiff seal) outside what training and calibration draw from, and most of these "
-                "together."
+                "together. They were looked at once before (seeds 31-37): 5 of 4,381 open "
+                "canisters were called sealed, all behind a slipped gap sensor, 0.0749 of the "
+                "cases had no answer. The guard on the lean's jumps was added then, which makes "
+                "that fault a foreseen one; thresholds and weights stayed, and the figures below "
+                "are from a fresh draw. Without any guard those 5 were 32."
             ),
             "calibration": (
                 f"{data.CALIBRATION_CASES:,} attempts of the training world, seed "

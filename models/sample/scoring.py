@@ -22,7 +22,11 @@ Report = dict[str, dict[str, float | None]]
 
 GUARDED = SamplePolicy()
 UNGUARDED = SamplePolicy(
-    most_gap_um=1 << 40, most_tilt_um=1 << 40, least_gap_um=-(1 << 40), least_force_n=0
+    most_gap_um=1 << 40,
+    most_tilt_um=1 << 40,
+    most_jump_um=1 << 40,
+    least_gap_um=-(1 << 40),
+    least_force_n=0,
 )
 """For comparison only: no guard forbids anything."""
 
