@@ -160,7 +160,7 @@ def test_a_spill_and_a_jammed_scoop_are_told_beside_a_tight_canister() -> None:
     (GAP_B, slice(60, 90), 20_000),
     (GAP_B, slice(100, None), None),
     (FORCE, slice(-20, None), 8_192 + 3_000),
-], ids=["wide gap", "gap below none", "lean on the way", "lost counts", "little force"])  # fmt: skip
+], ids=["wide gap", "no gap", "lean on the way", "lost counts", "little force"])  # fmt: skip
 def test_facts_that_need_no_model_forbid_sealed(
     row: int, columns: slice, value: int | None
 ) -> None:
