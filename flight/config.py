@@ -16,6 +16,7 @@ from flight.product.values import SensorKind
 from flight.relay.bpsec import SecuritySettings
 from flight.relay.contactfile import read_plan
 from flight.relay.contacts import ContactPlan
+from flight.relay.node.labels import FIRST_PRIORITY_SERVICE
 from flight.relay.settings import NodeSettings, StoreSettings
 from flight.settings import SettingsError, parse_settings, read_text
 from flight.telemetry import TelemetrySettings
@@ -120,7 +121,12 @@ def read_mission(path: Path, *, reference_ms: int) -> Mission:
     """
     text = read_text(path)
     config = parse_settings(Config, text, source=str(path), folder=path.resolve().parent)
-    config = replace(config, node=fit_links(config.node, config.ports))
+    node = fit_links(config.node, config.ports)
+    if config.payload is not None and not node.tombstones_to:
+        # What a board gives up, the ground must hear of: it may ask for it again.
+        told = f"ipn:{config.payload.destination_node}.{FIRST_PRIORITY_SERVICE}"
+        node = replace(node, tombstones_to=told)
+    config = replace(config, node=node)
     plan = read_plan(config.contact_plan, reference_ms=reference_ms)
     _check_reach(config, plan)
     return Mission(config, hashlib.sha256(text.encode()).digest(), plan)

@@ -165,7 +165,8 @@ class NodeSettings:
     """Lifetime of status reports and tombstones."""
 
     tombstones_to: str = ""
-    """Endpoint that is told which bundles this node gave up, such as ``ipn:3.68``; empty: none."""
+    """Endpoint that is told which bundles this node gave up, such as ``ipn:30.64`` for a station
+    with node number 30; empty: none, but a board then tells its payload's destination."""
 
     cache_bytes: int = 16 << 20
     """Bundles kept in memory besides the store, so that most are never read back."""

@@ -116,3 +116,18 @@ def test_a_range_sensor_goes_with_one_camera(tmp_path: Path):
     ):
         with pytest.raises(SettingsError, match=words):
             read(tmp_path, text)
+
+
+def test_what_a_board_gives_up_is_told_to_the_ground_unless_another_is_named(tmp_path: Path):
+    assert read(tmp_path).config.node.tombstones_to == "ipn:30.64"
+    other = BOARD.replace("node_number = 10", 'node_number = 10\ntombstones_to = "ipn:31.68"')
+    assert read(tmp_path, other).config.node.tombstones_to == "ipn:31.68"
+
+
+def test_a_relay_tells_of_its_links_when_it_is_told_whom(tmp_path: Path):
+    telemetry = "[telemetry]\ndestination_node = 30\nlink_interval_s = 15\n"
+    settings = read(tmp_path, BOARD + telemetry).config.telemetry
+    assert settings is not None
+    assert (settings.destination_node, settings.link_interval_s) == (30, 15)
+    with pytest.raises(SettingsError, match="key_every"):
+        read(tmp_path, BOARD + telemetry + "key_every = 0\n")
