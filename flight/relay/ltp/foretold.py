@@ -79,7 +79,7 @@ class Foretold:
         end = self._end
         session.touched_ns = now_ns
         session.edges[-1] = end
-        session.pieces[self._start] = memoryview(datagram)[len(header) :]
+        session.pieces[self._start] = datagram[len(header) :]
         session.held_bytes += self._cost_bytes
         self._memory.held_bytes += self._cost_bytes
         self._foretell(end)

@@ -14,8 +14,8 @@ from flight.relay.ltp.timers import Retry
 
 Claims: TypeAlias = tuple[tuple[int, int], ...]
 """(start, end) of what is here, ascending."""
-PIECE_BYTES = 400
-"""What a piece takes beside its data: the objects of a view, and a place in a dictionary."""
+PIECE_BYTES = 100
+"""What a piece takes beside its data: two objects and a place in a dictionary."""
 
 
 class State(IntEnum):
@@ -94,9 +94,8 @@ class ReceiveSession:
         self.client_service = client_service
         self.state = State.RECEIVING
         self.opened_ns = self.touched_ns = now_ns
-        self.pieces: dict[int, bytes | memoryview] = {}
-        """Red data by their offset; they may overlap where the peer cut a block anew. A view keeps
-        its datagram, which costs less than a copy."""
+        self.pieces: dict[int, bytes] = {}
+        """Red data by their offset; they may overlap where the peer cut a block anew."""
         self.edges: list[int] = []
         """Which bytes of the block are here (ranges.py)."""
         self.held_bytes = 0
@@ -151,7 +150,7 @@ class ReceiveSession:
         """Return the red part, once it is whole."""
         pieces, end = self.pieces, self.edges[1]
         if len(pieces) == 1:
-            return bytes(pieces[0])
+            return pieces[0]
         if sum(map(len, pieces.values())) == end:
             return b"".join([pieces[start] for start in sorted(pieces)])
         block = bytearray(end)
