@@ -142,14 +142,9 @@ class DiskMedium:
         return results
 
     def take_in(self, refuge: Refuge) -> list[Result]:
-        """Put what was kept elsewhere while this medium failed in one transaction.
-
-        Raises:
-            sqlite3.Error, OSError: the medium fails; this object is of no further use.
-        """
+        """Put what was kept elsewhere while this failed in one transaction, or raise as apply."""
         plan = self._plan()
         results = bring_home(plan, refuge)
-        plan.inserts = dict(sorted(plan.inserts.items()))
         self._commit(plan)
         return results
 

@@ -64,6 +64,8 @@ def bring_home(plan: Plan, refuge: Refuge) -> list[Result]:
             twice.add(entry.sequence)
             continue
         results += plan.adopt(entry, data)
+    # Rows are written in the order of their numbers; the last one carries the ledger.
+    plan.inserts = dict(sorted(plan.inserts.items()))
     results += [Missing(UNSOLICITED, number) for number in sorted(twice)]
     results += [Found(UNSOLICITED, entry) for entry in waited if entry.sequence not in twice]
     return [one for one in results if not isinstance(one, Stored)]
