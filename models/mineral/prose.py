@@ -90,9 +90,9 @@ def prose(library: Library) -> dict[str, Any]:
                 "for each and not used. Version 2 (support channel, instruments of all kinds, "
                 "traces of water, the sixth logit as second witness of strangeness) was chosen on "
                 "another partition of the training specimens, by leaving out groups of "
-                "laboratories, and with low- and high-calcium pyroxene kept from training; returned "
-                "samples, these folds, olivine, plagioclase and the USGS minerals were measured "
-                "when it was trained."
+                "laboratories, and with low- and high-calcium pyroxene kept from training. "
+                "Returned samples, these folds, olivine, plagioclase and the USGS minerals were "
+                "measured when it was trained."
             ),
             "data_licence": "repository MIT (Sirrah91/Asteroid-spectra); RELAB spectra, NASA PDS",
             "command": "python -m models.mineral.train",
