@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flight.operators import add_commands, run_command
 from flight.settings import SettingsError
+from flight.settingskeys import ShowKeys
 
 EXIT_OK, EXIT_FINDING, EXIT_USE, EXIT_OURS = 0, 1, 2, 70
 
@@ -31,6 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
         "--exit-when-done",
         action="store_true",
         help="exit once every sensor has finished and every bundle is acknowledged",
+    )
+    run.add_argument(
+        "--keys",
+        action=ShowKeys,
+        nargs=0,
+        const="flight.config:Config",
+        help="print every key of that file with its default and its meaning, and exit",
     )
     selftest = commands.add_parser(
         "selftest",

@@ -18,6 +18,7 @@ from flight.relay.bpsec import read_policy
 from flight.relay.node import Node
 from flight.relay.store import BusyError, open_store
 from flight.settings import SettingsError
+from flight.settingskeys import ShowKeys
 from ground.archive import Archive, open_archive
 from ground.clock import GroundClock
 from ground.commands.common import OK, Subparsers, add_command
@@ -39,6 +40,13 @@ def add(subparsers: Subparsers) -> None:
         example="ground receive station.toml --until-idle 30",
     )
     parser.add_argument("config", type=Path, metavar="CONFIG.toml", help="the station's settings")
+    parser.add_argument(
+        "--keys",
+        action=ShowKeys,
+        nargs=0,
+        const="ground.config:StationConfig",
+        help="print every key of that file with its default and its meaning, and exit",
+    )
     parser.add_argument(
         "--until-idle",
         type=float,

@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = {"flight.instant", "flight.settings", "flight.product", "flight.relay", "flight.autonomy"}
+PURE = {
+    "flight.instant",
+    "flight.settings",
+    "flight.settingskeys",
+    "flight.product",
+    "flight.relay",
+    "flight.autonomy",
+}
 MAY_IMPORT = {
     "flight.instant": set[str](),
     "flight.settings": set[str](),
+    "flight.settingskeys": set[str](),
     "flight.product": {"flight.instant"},
     "flight.relay": {"flight.instant", "flight.settings"},
     "flight.autonomy": {"flight.instant", "flight.product"},
@@ -29,6 +37,7 @@ MAY_IMPORT = {
 OUTSIDE = {
     "flight.instant": set[str](),
     "flight.settings": {"tomli"},
+    "flight.settingskeys": set[str](),
     "flight.product": {"numpy", "msgpack"},
     "flight.relay": {"google_crc32c", "cryptography"},
     "flight.autonomy": {"numpy"},
