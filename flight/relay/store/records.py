@@ -9,6 +9,7 @@ can be found in a damaged file without sqlite's help.
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import google_crc32c
 
@@ -32,8 +33,7 @@ class DamagedError(Exception):
     """The bytes on the medium are not those that were written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """What the database ought to hold; a copy lives in the high-water file."""
 
     commit: int = 0
