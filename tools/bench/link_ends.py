@@ -11,8 +11,8 @@ from flight.ports.udp import UdpPort
 
 SECONDS = 3.0
 SEGMENT_BYTES = 1400
-WINDOW_BYTES = 1 << 19
-"""Under way at most: what the receiving socket holds. LTP has no flow control but this."""
+WINDOW_BYTES = 1 << 20
+"""Under way at most: what the receiving socket surely holds. LTP has no flow control but this."""
 
 BURST_SEGMENTS = 256
 """Handed out in one turn: a line as fast as this one would wait for the loop otherwise."""
