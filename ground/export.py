@@ -8,6 +8,8 @@ from flight.product.part import ProductKind
 from flight.product.status import Health
 from ground.console import clean
 from ground.library import Library
+from ground.linkwords import link_readings
+from ground.notices import LOSS_REASONS, loss_name
 from ground.rows import Filter, Row
 from ground.times import utc
 from ground.words import finding_words, verdict_name
@@ -99,7 +101,46 @@ def health(library: Library) -> Iterator[tuple[Cell, ...]]:
                 yield (utc(at), at, received, node, boot, name, value)
 
 
-TABLES: dict[str, Table] = {"events": events, "decisions": decisions, "health": health}
+def links(library: Library) -> Iterator[tuple[Cell, ...]]:
+    """Yield the head and a row for each figure of each link record, a node's and its links'."""
+    yield ("at_utc", "at_dtn_ms", "received_utc", "node", "boot", "peer", "name", "value")
+    for node, readings in sorted(link_readings(library).items()):
+        for reading in readings:
+            at, received = reading.state.now.dtn_ms, utc(reading.row.first_received_ms)
+            start = (utc(at), at, received, node, reading.row.header.id.boot)
+            for name, value in reading.state.named().items():
+                yield (*start, "", name, value)
+            for link in reading.state.named_links():
+                for name, value in link.items():
+                    yield (*start, link["peer_node"], name, value)
+
+
+def losses(library: Library) -> Iterator[tuple[Cell, ...]]:
+    """Yield the head and a row for each bundle that a node gave up and named in a tombstone."""
+    yield (
+        "told_utc", "told_dtn_ms", "by", "lost", "bundle", "priority", "bytes", "why", "made_utc",
+    )  # fmt: skip
+    for loss in library.losses():
+        yield (
+            utc(loss.told_ms),
+            loss.told_ms,
+            loss.reporter,
+            loss_name(loss),
+            loss.bundle,
+            loss.priority,
+            loss.length,
+            LOSS_REASONS[loss.reason],
+            utc(loss.created_ms),
+        )
+
+
+TABLES: dict[str, Table] = {
+    "events": events,
+    "decisions": decisions,
+    "health": health,
+    "links": links,
+    "losses": losses,
+}
 
 
 def write_csv(table: Table, library: Library, out: TextIO) -> int:

@@ -14,6 +14,7 @@ from flight.product.part import Header, Part, ProductId, ProductKind
 from flight.product.status import Boot
 from ground.archive import Archive
 from ground.content import Content, Record, decode_product
+from ground.notices import NamedLoss
 from ground.rows import Filter, Row
 from ground.words import FRAMELESS
 
@@ -85,6 +86,10 @@ class Library:
             return self.read(product).record
         except WireError:
             return None
+
+    def losses(self) -> tuple[NamedLoss, ...]:
+        """Return every bundle that a node gave up and named."""
+        return self._archive.catalogue.notices.losses()
 
     def entry_of(self, header: Header) -> JournalEntry | None:
         """Return the journal's entry of the frame that a product belongs to, or None."""

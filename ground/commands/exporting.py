@@ -16,7 +16,7 @@ def add(subparsers: Subparsers) -> None:
         subparsers,
         "export",
         run,
-        about="write events, decisions or housekeeping as CSV",
+        about="write events, decisions, housekeeping, links or losses as CSV",
         example="ground export decisions --archive station/archive --out decisions.csv",
     )
     parser.add_argument("table", choices=sorted(TABLES), help="what to write")

@@ -21,7 +21,10 @@ ASKED = {
     "frame_number": 0,
     "now_ms": START_MS,
 }
-COMMANDS = ("receive", "ls", "show", "replay", "export", "report", "request", "reindex")
+COMMANDS = (
+    "receive", "ls", "show", "replay", "export", "report", "request", "ping", "trace", "contacts",
+    "reindex",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

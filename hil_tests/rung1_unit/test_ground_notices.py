@@ -106,6 +106,8 @@ def test_ls_and_the_report_name_the_losses(archive, tmp_path, capsys) -> None:
     assert main(["ls", "--losses", "--json", *place]) == 1
     first = json.loads(capsys.readouterr().out)[0]
     assert (first["reason"], first["reporter"], first["length"]) == ("evicted", "ipn:20.1", 4_000)
+    assert main(["export", "losses", *place]) == 0
+    assert "part 5 of product 10.3.77" in capsys.readouterr().out
     write_report(archive, tmp_path / "report.html", title="t", progress=lambda _done, _total: None)
     text = (tmp_path / "report.html").read_text()
     assert "Named losses" in text

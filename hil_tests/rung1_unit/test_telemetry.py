@@ -159,6 +159,8 @@ def test_the_ground_puts_the_states_together(archive, tmp_path: Path, capsys) ->
     product = f"{RELAY}.4.{FIRST_NUMBER + 5}"
     assert main(["show", product, "--archive", str(tmp_path)]) == 0
     assert "open for 5 min 00 s" in capsys.readouterr().out
+    assert main(["export", "links", "--archive", str(tmp_path)]) == 0
+    assert f"{RELAY},4,{GROUND},rate_bytes_s,1000" in capsys.readouterr().out
     write_report(archive, tmp_path / "report.html", title="t", progress=lambda _done, _total: None)
     text = (tmp_path / "report.html").read_text()
     assert "<h2>Links</h2>" in text
