@@ -14,7 +14,7 @@ from flight.relay.store.records import (
 from flight.relay.store.values import Entry, Extent, Kind, Reason
 
 ENTRY = Entry(7, Kind.BUNDLE, True, 2, b"identity", b"label", 4, 99, -5)
-LEDGER = Ledger(commit=3, sequence=7, count=5, total=1 << 63, created=11, boots=2)
+LEDGER = Ledger(commit=3, sequence=7, others=5, total=1 << 63, created=11, boots=2)
 
 
 def test_the_checksum_has_the_published_check_value() -> None:

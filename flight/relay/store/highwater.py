@@ -65,7 +65,7 @@ def _pack_slot(ledger: Ledger) -> bytes:
         _MAGIC,
         ledger.commit,
         ledger.sequence,
-        ledger.count,
+        ledger.others,
         ledger.total,
         ledger.created,
         ledger.boots,

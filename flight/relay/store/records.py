@@ -40,7 +40,7 @@ class Ledger(NamedTuple):
     """Counts commits since the store was made."""
     sequence: int = 0
     """The last entry's."""
-    count: int = 0
+    others: int = 0
     """Entries besides the last."""
     total: int = 0
     """Sum of their weights, modulo WEIGHT_MODULUS."""
@@ -99,7 +99,7 @@ def pack_row(entry: Entry, data: bytes, data_crc: int, ledger: Ledger) -> tuple[
         offset,
         data_crc,
         ledger.commit,
-        ledger.count,
+        ledger.others,
         ledger.total,
         ledger.created,
         ledger.boots,

@@ -187,9 +187,9 @@ def _compare(found: Found, mark: Ledger) -> None:
     others = len(found.rows) + len(found.damaged) - 1
     total = sum(row.weight for row in found.rows.values())
     if found.rows:
-        found.tell(Trouble.ROWS_MISSING, max(0, ledger.count - others))
+        found.tell(Trouble.ROWS_MISSING, max(0, ledger.others - others))
         total = (total - found.rows[ledger.sequence].weight) % WEIGHT_MODULUS
-        if not found.reports and (others, total) != (ledger.count, ledger.total):
+        if not found.reports and (others, total) != (ledger.others, ledger.total):
             found.tell(Trouble.LEDGER_MISMATCH, len(found.rows))
     found.tell(Trouble.COMMITS_LOST, max(0, mark.commit - ledger.commit))
 
