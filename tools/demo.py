@@ -35,6 +35,8 @@ SKY = Sky(
     loss_permille=10,
     seed=SEED,
 )
+CANISTER = ("canister", "sample", 3)
+"""Three attempts to take a sample, as a simulated sensor: name, kind, frames."""
 LONGEST_S = 170
 ROOT = Path(__file__).parents[1]
 
@@ -115,22 +117,27 @@ def measured_sources(out: Path, files: dict[str, Path]) -> list[Source]:
     counts = np.rint(cube.transpose(2, 0, 1) * datasets.REFLECTANCE_COUNTS).astype(np.uint16)
     datasets.write_envi(folders["m3"], "aristarchus", counts, wavelengths)
     shutil.copyfile(files[datasets.XRAY.name], folders["xrf"] / datasets.XRAY.name)
-    return [
+    read = [
         Source(name, kind, (f'folder = "frames/{name}"', "interval_s = 0.5"))
         for name, kind in (("navcam", "camera"), ("m3", "cube"), ("xrf", "xray"))
     ]
+    # Nobody published a canister's pictures with their telemetry: these are simulated.
+    return [*read, simulated(*CANISTER)]
 
 
 def simulated_sources() -> list[Source]:
-    """Return sensors whose frames a simulator writes, through the interface of any driver."""
-    sources = []
-    for name, kind, frames in (("navcam", "camera", 12), ("m3", "cube", 1), ("xrf", "xray", 1)):
-        words = [sys.executable, "-m", "tools.sim", kind, "--seed", str(SEED)]
-        words += ["--frames", str(frames), "--interval-s", "0.5", "--first", "{first}"]
-        lines = (f"command = {json.dumps(words)}", f"axis = {list(axis_of(kind))}")
-        unit = (f"unit_counts = {datasets.REFLECTANCE_COUNTS}",) if kind == "cube" else ()
-        sources.append(Source(name, kind, (*lines, *unit)))
-    return sources
+    """Return sensors whose frames a simulator writes."""
+    kinds = (("navcam", "camera", 12), ("m3", "cube", 1), ("xrf", "xray", 1))
+    return [*(simulated(*kind) for kind in kinds), simulated(*CANISTER)]
+
+
+def simulated(name: str, kind: str, frames: int) -> Source:
+    """Return a sensor whose frames a program writes, through the interface of any driver."""
+    words = [sys.executable, "-m", "tools.sim", kind, "--seed", str(SEED)]
+    words += ["--frames", str(frames), "--interval-s", "0.5", "--first", "{first}"]
+    lines = (f"command = {json.dumps(words)}", f"axis = {list(axis_of(kind))}")
+    unit = (f"unit_counts = {datasets.REFLECTANCE_COUNTS}",) if kind == "cube" else ()
+    return Source(name, kind, (*lines, *unit))
 
 
 def wait(trio: Trio, progress: "Progress", epoch_ms: int) -> None:

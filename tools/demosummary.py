@@ -14,6 +14,7 @@ from PIL import Image
 from flight.product.errors import WireError
 from flight.product.journal import Step
 from flight.product.part import ProductKind
+from flight.product.values import SensorKind
 from flight.relay.endpoint import parse_endpoint
 from flight.relay.node.labels import priority_of
 from ground.archive import RAW_FOLDER, Archive, open_archive
@@ -74,7 +75,12 @@ def summarise(trio: Trio, lander: dict[str, Any], source: str, sky: Sky) -> dict
 
 def draw(trio: Trio) -> None:
     """Draw maps, spectra and whole frames; thumbnails stand in the report."""
-    kinds = (ProductKind.HAZARD_MAP, ProductKind.CLASS_MAP, ProductKind.XRAY_SPECTRUM)
+    kinds = (
+        ProductKind.HAZARD_MAP,
+        ProductKind.CLASS_MAP,
+        ProductKind.XRAY_SPECTRUM,
+        ProductKind.TELEMETRY,
+    )
     with open_archive(trio.archive) as archive:
         chosen = Filter(kinds=frozenset((*kinds, ProductKind.FRAME)))
         products = [str(row.header.id) for row in archive.products(chosen)]
@@ -97,7 +103,7 @@ def matches_input(library: Library, row: Row, folder: Path, source: str, seed: i
 
 def input_samples(step: Step, folder: Path, source: str, seed: int) -> bytes:
     """Return a frame's samples from where the sensor took them; no reader of flight's is used."""
-    if source == "simulated":
+    if source == "simulated" or step.kind is SensorKind.SAMPLE:
         kind = step.kind.name.lower()
         array = simulated_frame(kind, seed, step.frame_number)
         if kind == "cube":
