@@ -21,6 +21,9 @@ from ground.words import FRAMELESS
 FrameKey: TypeAlias = tuple[int, str, int]
 """(node, sensor, frame number): numbers go on across boots, so this names one frame."""
 
+MOST_KEPT_BYTES = 256 << 20
+"""Samples of decoded arrays that are kept at once: decoding is most of what a report costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -52,6 +55,7 @@ class Library:
         self._steps: dict[FrameKey, int] = {}
         self._rows = {row.header.id: row for row in archive.products()}
         self._by_frame: dict[FrameKey, list[Row]] = {}
+        self._decoded: dict[ProductId, Content] = {}
         for row in self._rows.values():
             key = (row.header.id.node, row.header.sensor, row.header.frame_number)
             self._by_frame.setdefault(key, []).append(row)
@@ -69,7 +73,7 @@ class Library:
         return self._rows.get(product)
 
     def read(self, product: ProductId) -> Content:
-        """Return what a product says.
+        """Return what a product says; arrays are kept for who asks next, and are read only.
 
         Raises:
             WireError: nothing of it arrived, or what did cannot be decoded.
@@ -77,8 +81,23 @@ class Library:
         row = self._rows.get(product)
         if row is None:
             raise WireError(f"product {product} has not arrived")
-        parts = self._archive.parts(product)
-        return decode_product(row.header, (*parts, *self._ahead(row.header, parts)))
+        content = self._decoded.pop(product, None)
+        if content is None:
+            parts = self._archive.parts(product)
+            content = decode_product(row.header, (*parts, *self._ahead(row.header, parts)))
+        self._keep(content)
+        return content
+
+    def _keep(self, content: Content) -> None:
+        """Keep what was costly to decode, the latest last; the oldest give way."""
+        if content.array is None:
+            return
+        content.array.samples.setflags(write=False)
+        self._decoded[content.header.id] = content
+        kept = sum(c.array.samples.nbytes for c in self._decoded.values() if c.array is not None)
+        while kept > MOST_KEPT_BYTES:
+            oldest = self._decoded.pop(next(iter(self._decoded)))
+            kept -= 0 if oldest.array is None else oldest.array.samples.nbytes
 
     def record(self, product: ProductId) -> Record | None:
         """Return the record that a product carries; None: it is none, or cannot be decoded."""

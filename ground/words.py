@@ -104,6 +104,10 @@ def finding_words(finding: Finding) -> str:
         Kind.METAL: f"metal contamination suspected: {element_name(f.label)},"
         f" {f.score / 10:.1f} % of net counts",
         Kind.OXIDE: f"{oxide_name(f.label)}: {f.score / 1000:.2f} ± {f.extent / 1000:.2f} wt %",
+        Kind.STRANGE_SPECTRUM: "unlike any spectrum the model knows: off by"
+        f" {100 * (2 ** (min(f.score, 60_000) / 1000) - 1):.0f} % in the mean, most at"
+        f" {f.label / 1000:.2f} keV, where {100 * (2 ** (min(f.extent, 60_000) / 1000) - 1):.0f} %"
+        " is the limit",
         Kind.NO_ANSWER: f"no answer: {reason_name(f.label)}"
         + (f" in {f.extent} pixels" if f.extent else ""),
         Kind.SEALED: f"canister shut and tight (raw output {f.score})",

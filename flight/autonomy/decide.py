@@ -73,6 +73,7 @@ _VERDICTS = (
     (Kind.NO_ANSWER, Verdict.NO_ANSWER),
     (Kind.METAL, Verdict.ANOMALY),
     (Kind.ANOMALY, Verdict.ANOMALY),
+    (Kind.STRANGE_SPECTRUM, Verdict.ANOMALY),
     (Kind.NO_SAFE_SITE, Verdict.NO_SAFE_SITE),
     (Kind.SAFE_SITE, Verdict.SITE_CHOSEN),
     (Kind.PHASE, Verdict.SURVEYED),

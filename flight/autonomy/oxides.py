@@ -30,6 +30,12 @@ LEAST_OCTAVE = 7
 METALS = (14, 22, 13, 26, 12, 20, 11, 19)
 """Atomic number of each output's metal: SiO2, TiO2, Al2O3, FeO, MgO, CaO, Na2O, K2O."""
 
+VOTES = 2
+"""The model tells each oxide this many times; what counts is the sum."""
+
+LEAST_IN_BIN = 64
+"""Bins with fewer counts depart by chance; they have no say in whether a spectrum is strange."""
+
 DECADES = (10_000, 100_000, 1_000_000, 10_000_000)
 """Counts in the bins from which each column of the error table holds."""
 
@@ -72,3 +78,35 @@ def compressed(binned: Counts) -> Tensor:
     level = 16 * (octave - LEAST_OCTAVE) + below_leading - 128
     tensor: Tensor = np.clip(level, -128, 127).astype(np.int8)[:, None, :, None]
     return tensor
+
+
+def abundances(votes: Tensor, centre: tuple[int, ...], step: tuple[int, ...]) -> Counts:
+    """Return (spectra, 8) abundances in 1/1000 of a mass percent from (spectra, 16) raw outputs.
+
+    The model answers roots: ``centre`` and ``step`` are those of ``XrfPolicy``.
+
+    Raises:
+        ValueError: the outputs are not so many.
+    """
+    sums = votes.astype(np.int64).reshape(len(votes), VOTES, len(METALS)).sum(axis=1)
+    roots = np.maximum(np.array(centre) + sums * np.array(step) // 1000, 0)
+    thousandths: Counts = roots * roots // 100_000
+    return thousandths
+
+
+def departures(tensor: Tensor, redrawn: Tensor, grid: tuple[int, ...]) -> Counts:
+    """Return (spectra, 192) how far prepared spectra lie above what the model makes of them.
+
+    In 1/1000 of an octave. ``grid`` is (zero point, size of a raw step of ``redrawn`` in 1/1000
+    of a step of ``tensor``), of which sixteen make an octave.
+    """
+    zero, step = grid
+    seen = tensor.astype(np.int64).reshape(len(tensor), BINS) * 1000
+    drawn = (redrawn.astype(np.int64).reshape(len(redrawn), BINS) - zero) * step
+    return (seen - drawn) // 16
+
+
+def misfit(departure: Counts, binned: Counts) -> int:
+    """Return the mean size of one spectrum's departures, over bins that hold enough counts."""
+    counted = binned >= LEAST_IN_BIN
+    return int(np.abs(departure[counted]).sum()) // max(np.count_nonzero(counted), 1)

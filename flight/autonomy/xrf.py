@@ -24,22 +24,30 @@ class XrfPolicy:
     natural_permille: tuple[int, ...] = (60, 20, 30, 20, 20)
     """For each metal, the share of all net counts that a natural sample may have."""
     centre: tuple[int, ...] = ()
-    """Abundance at raw output 0, in 1/1000 of a mass percent, one an oxide; empty: no model."""
+    """Root of the abundance where all votes are 0, in 1/10,000 of the root of a mass percent, one
+    an oxide; empty: no model."""
     step: tuple[int, ...] = ()
-    """Abundance a raw step, in 1/1,000,000 of a mass percent."""
+    """What a raw step of one vote adds to that root, in 1/10,000,000."""
     sigma: tuple[int, ...] = ()
     """(oxides, decades) row by row: 1 standard deviation on held-out missions, in 1/1000 of a
     mass percent."""
+    redrawn: tuple[int, ...] = ()
+    """Zero point of the redrawn spectrum, and a raw step of it in 1/1000 of an input step."""
+    most_misfit: tuple[int, ...] = ()
+    """For each decade of counts, the mean departure from the redrawn spectrum, in 1/1000 of an
+    octave, above which a spectrum is strange."""
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
         if len(self.metals) != len(self.natural_permille):
             raise ValueError("metals and natural_permille must be as many")
         oxides_, decades = len(oxides.METALS), len(oxides.DECADES)
-        sizes = (len(self.centre), len(self.step), len(self.sigma))
-        if sizes not in ((0, 0, 0), (oxides_, oxides_, oxides_ * decades)):
+        tables = (self.centre, self.step, self.sigma, self.redrawn, self.most_misfit)
+        sizes = tuple(len(table) for table in tables)
+        wanted = (oxides_, oxides_, oxides_ * decades, 2, decades)
+        if any(sizes) and sizes != wanted:
             raise ValueError(
-                f"centre, step and sigma need {oxides_}, {oxides_} and {oxides_ * decades} entries"
+                f"centre, step, sigma, redrawn and most_misfit need {wanted} entries, or none"
             )
 
 
@@ -48,7 +56,8 @@ def conclude(
 ) -> tuple[Finding, ...]:
     """Return metals suspected, oxides or why there are none, then elements by atomic number.
 
-    Without outputs and without a reason for that (``no_answer`` 0), no model was to be asked.
+    Without outputs and without a reason for that (``no_answer`` 0), no model was to be asked. A
+    spectrum that the model cannot redraw gets a STRANGE_SPECTRUM in place of oxides.
 
     Raises:
         ValueError, IndexError: the outputs are not this task's.
@@ -71,17 +80,24 @@ def conclude(
 def _oxides(frame: Frame, outputs: tuple[Tensor, ...], policy: XrfPolicy) -> tuple[Finding, ...]:
     binned = oxides.bins_of(frame.samples.astype(np.int64), *frame.axis)
     total = 0 if binned is None else int(binned.sum())
-    column = sum(total >= decade for decade in oxides.DECADES) - 1
-    if column < 0:
+    decade = sum(total >= decade for decade in oxides.DECADES) - 1
+    if binned is None or decade < 0:
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.LOW_CONFIDENCE),)
-    raw = [int(value) for value in outputs[0].reshape(-1)]
-    rows = zip(oxides.METALS, raw, policy.centre, policy.step, strict=True)
+    votes, redrawn = outputs
+    tensor = oxides.compressed(binned[None])
+    departure = oxides.departures(tensor, redrawn, policy.redrawn)[0]
+    misfit, most = oxides.misfit(departure, binned), policy.most_misfit[decade]
+    if misfit > most:
+        worst = int(np.where(binned >= oxides.LEAST_IN_BIN, np.abs(departure), 0).argmax())
+        middle_ev = (oxides.FIRST_MEV + oxides.BIN_MEV * worst + oxides.BIN_MEV // 2) // 1000
+        return (Finding(Kind.STRANGE_SPECTRUM, score=misfit, extent=most, label=middle_ev),)
+    found = oxides.abundances(votes, policy.centre, policy.step)[0]
     return tuple(
         Finding(
             Kind.OXIDE,
             label=metal,
-            score=max(0, centre + value * step // 1000),
-            extent=policy.sigma[index * len(oxides.DECADES) + column],
+            score=int(abundance),
+            extent=policy.sigma[index * len(oxides.DECADES) + decade],
         )
-        for index, (metal, value, centre, step) in enumerate(rows)
+        for index, (metal, abundance) in enumerate(zip(oxides.METALS, found, strict=True))
     )

@@ -90,6 +90,9 @@ class Kind(IntEnum):
     OXIDE = 22
     """label: atomic number of its metal; score, extent: abundance and 1 sigma in 1/1000 of a
     mass percent."""
+    STRANGE_SPECTRUM = 23
+    """Unlike what the model knows; score, extent: mean departure and its limit in 1/1000 of an
+    octave; label: energy in electronvolts where it departs most."""
     NO_ANSWER = 30
     """label: a NoAnswer reason."""
     SEALED = 40

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from flight.autonomy import oxides
 from models.xrf.compositions import OXIDES
 from models.xrf.response import Response
-from tools.sim.xrf import ELEMENTS, mass_shares
+from tools.sim.xrf import ELEMENTS, line_of, mass_shares
 from tools.sim.xrf_detector import piled_up, templates
 
 Array = NDArray[np.float64]
@@ -31,8 +31,18 @@ def _binning() -> Array:
 
 BINNING = _binning()
 
+LOG_ENERGY = np.log([line_of(element).energies_kev[0] / 3.5 for element in ELEMENTS])
+"""(elements,) of each line's energy, 0 in the middle of the range."""
+
 FACTOR_ERROR = 0.02
 """1 sigma of how far a line's factor may be off from one sample to the next: roughness, grains."""
+
+TILT = 0.03
+"""1 sigma of how that factor changes with the logarithm of energy: height, lean and thickness of a
+sample, which no two mountings share."""
+
+NOISE_ERROR = 0.05
+"""1 sigma of the electronic noise, as a share: it follows the detector's temperature."""
 
 
 def shares_of(response: Response, percent: Array, rng: np.random.Generator) -> Array:
@@ -76,12 +86,17 @@ def rates_of(
     if metal is not None:
         lines = lines + metal
     lines = lines * response.factor * np.exp(rng.normal(0, FACTOR_ERROR, lines.shape))
+    lines = lines * np.exp(rng.normal(0, TILT, (count, 1)) * LOG_ENERGY)
     argon = response.physics.argon(air) * response.argon_factor
     argon *= np.exp(rng.normal(0, 0.05, count))
     others = _scattered_lines(response, mass, rng)
     parts = np.concatenate([lines, argon[:, None], others], axis=1)
     gain, offset = 1 + rng.normal(0, 0.0007), rng.normal(0, 0.002)
-    shape = replace(response.shape, beta=response.shape.beta * np.exp(rng.normal(0, 0.03)))
+    shape = replace(
+        response.shape,
+        beta=response.shape.beta * np.exp(rng.normal(0, 0.03)),
+        noise_ev=response.shape.noise_ev * np.exp(rng.normal(0, NOISE_ERROR)),
+    )
     drawn = templates(CHANNELS_KEV * gain + offset, shape)
     return piled_up(parts @ drawn + _background(response, mass, rng), PILE_UP)
 

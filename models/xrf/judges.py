@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.oxides import compressed
+from flight.autonomy.oxides import VOTES, abundances, compressed
 from flight.autonomy.xrf import XrfPolicy
 from flight.board.card import read_card, read_model
 from flight.board.runtime import load
@@ -30,11 +30,10 @@ def int8_model(folder: Path) -> Judge:
     known = read_card(folder)
     policy = known.policy_as(XrfPolicy)
     runtime = load(read_model(folder, known.digest))
-    centre, step = np.array(policy.centre), np.array(policy.step)
 
     def judge(binned: NDArray[np.int64]) -> NDArray[np.float64]:
-        raw = runtime.invoke(compressed(binned))[0].astype(np.int64)
-        return np.maximum(centre + raw * step // 1000, 0) / 1000
+        votes = runtime.invoke(compressed(binned))[0]
+        return abundances(votes, policy.centre, policy.step) / 1000
 
     return judge
 
@@ -44,13 +43,13 @@ def float_model(folder: Path) -> Judge:
     known = read_card(folder)
     policy = known.policy_as(XrfPolicy)
     twin = FloatTwin(folder / "float.tflite")
-    centre, step = np.array(policy.centre) / 1e3, np.array(policy.step) / 1e6
+    centre, step = np.array(policy.centre) / 1e4, np.array(policy.step) / 1e7
 
     def judge(binned: NDArray[np.int64]) -> NDArray[np.float64]:
         tensor = compressed(binned).astype(np.float32) * np.float32(known.input.scale)
-        (found,) = twin.answer(tensor)
-        steps = found / known.outputs[0].scale + known.outputs[0].zero_point
-        return np.maximum(centre + steps * step, 0)
+        votes = twin.answer(tensor)[0] / known.outputs[0].scale + known.outputs[0].zero_point
+        sums = votes.reshape(len(votes), VOTES, -1).sum(axis=1)
+        return np.maximum(centre + sums * step, 0) ** 2
 
     return judge
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.optimize import minimize, nnls
 
+from flight.autonomy import oxides
 from flight.board.sensors.msa import read_msa
 from tools.sim.xrf import ELEMENTS, Physics, Tube, breadboard
 from tools.sim.xrf_detector import CONTRIBUTORS, Shape, templates
@@ -90,6 +91,14 @@ def read_spectrum(path: Path) -> Spectrum:
     channels = np.arange(len(reading.samples))
     energies = (reading.axis[0] + channels * reading.axis[1]) / 1e6
     return Spectrum(energies, reading.samples.astype(np.float64))
+
+
+def binned(spectrum: Spectrum) -> NDArray[np.int64] | None:
+    """Return (192,) counts in the model's bins; None: its channels do not cover them."""
+    energies = spectrum.energies_kev
+    step = (energies[-1] - energies[0]) / (len(energies) - 1)
+    axis = round(energies[0] * 1e6), round(step * 1e6)
+    return oxides.bins_of(spectrum.counts.astype(np.int64), *axis)
 
 
 def take_apart(spectrum: Spectrum, shape: Shape) -> Parts:

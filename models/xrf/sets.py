@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import oxides, xray
+from flight.autonomy import xray
 from flight.autonomy.xrf import XrfPolicy
 from models.bootstrap import interval
 from models.xrf import compositions
 from models.xrf.compositions import ANSWERED
 from models.xrf.examples import CHANNELS_KEV, counted, rates_of, shares_of
-from models.xrf.response import STANDARDS, Response, Spectrum, read_spectrum
+from models.xrf.response import STANDARDS, Response, Spectrum, binned, read_spectrum
 from tools.sim.xrf import ELEMENTS
 
 if sys.version_info >= (3, 11):
@@ -77,16 +77,10 @@ def bcr(data: Path) -> Sample:
 
 
 def _sample(name: str, spectrum: Spectrum, known: dict[str, float]) -> Sample:
-    offset, gain = _axis(spectrum.energies_kev)
-    binned = oxides.bins_of(spectrum.counts.astype(np.int64), offset, gain)
-    if binned is None:
+    found = binned(spectrum)
+    if found is None:
         raise FormError(f"{name}: its channels do not cover 960 to 8640 eV")
-    return Sample(binned[None], np.array([[known.get(oxide, np.nan) for oxide in ANSWERED]]))
-
-
-def _axis(energies_kev: NDArray[np.float64]) -> tuple[int, int]:
-    step = (energies_kev[-1] - energies_kev[0]) / (len(energies_kev) - 1)
-    return round(energies_kev[0] * 1e6), round(step * 1e6)
+    return Sample(found[None], np.array([[known.get(oxide, np.nan) for oxide in ANSWERED]]))
 
 
 def missions(data: Path, response: Response, total: float) -> dict[str, Sample]:
@@ -97,8 +91,8 @@ def missions(data: Path, response: Response, total: float) -> dict[str, Sample]:
     for mission in np.unique(known.mission):
         percent = known.where(known.mission == mission).percent
         share = shares_of(response, percent, rng)
-        binned = counted(share, np.full(len(share), total), rng)
-        samples[str(mission)] = Sample(binned, percent[:, : len(ANSWERED)])
+        counts = counted(share, np.full(len(share), total), rng)
+        samples[str(mission)] = Sample(counts, percent[:, : len(ANSWERED)])
     return samples
 
 

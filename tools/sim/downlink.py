@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flight.autonomy import oxides
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products, shares
 from flight.autonomy.mineral import (
@@ -23,7 +24,7 @@ from flight.autonomy.mineral import (
     WHITENING_BITS,
     MineralPolicy,
 )
-from flight.autonomy.oxides import METALS
+from flight.autonomy.oxides import BINS, DECADES, METALS, VOTES
 from flight.autonomy.sample import HEADS, STEPS, Head, SamplePolicy, prepare
 from flight.autonomy.tasks import Policy, conclude, policy_integers
 from flight.autonomy.terrain import CELLS, TerrainPolicy
@@ -66,9 +67,11 @@ _POLICIES: dict[str, Policy] = {
         anomaly_threshold=200,
     ),
     "xrf": XrfPolicy(
-        centre=(45_000, 3_000, 13_500, 15_000, 9_000, 11_000, 400, 150),
+        centre=(67_000, 17_000, 37_000, 39_000, 30_000, 33_000, 6_300, 3_900),
         step=(100_000,) * len(METALS),
         sigma=(1_100, 900, 850, 800, 340, 290, 270, 260) * (len(METALS) // 2),
+        redrawn=(0, 1000),
+        most_misfit=(100,) * len(DECADES),
     ),
     "sample": SamplePolicy(sealed_threshold=20, open_threshold=-20),
 }
@@ -281,8 +284,10 @@ def xray(number: int, *, channels: int = 1024) -> Exposure:
         "xray", SensorKind.XRAY, number, taken, draw.poisson(expected).astype(np.uint32),
         axis=(0, 10_000), live_ms=120_000, name=f"drawn-{number:03d}.msa",
     )  # fmt: skip
-    output = draw.integers(-20, 20, (1, len(METALS))).astype(np.int8)
-    return Exposure(frame, "xrf", (output,))
+    votes = draw.integers(-20, 20, (1, VOTES * len(METALS))).astype(np.int8)
+    redrawn = oxides.prepare(frame)
+    assert redrawn is not None
+    return Exposure(frame, "xrf", (votes, redrawn.reshape(1, BINS)))
 
 
 def sample(number: int) -> Exposure:
