@@ -9,7 +9,8 @@ Frame n of a seed is always the same frame, so a run that was interrupted goes o
 have. A camera frame is a lander's view of cratered ground, a cube has minerals and one stranger,
 an X-ray spectrum is soil with now and then a steel tool in the beam. A range image shows the ground
 of the camera frame of its seed and number, for a range sensor ``beside`` the camera, with
-``unit_counts = 500``.
+``unit_counts = 500``. A sample frame is one attempt to take a sample: the canister's picture with
+the telemetry below it.
 """
 
 import argparse
