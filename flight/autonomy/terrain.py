@@ -50,7 +50,8 @@ class TerrainPolicy:
     shadow_threshold: int = 0
     """A cell whose raw shadow output is above lies in deep shadow."""
     site_threshold: int = 0
-    """No site is named whose footprint's mean raw hazard output is above."""
+    """No site is named whose footprint's mean raw hazard output is above; calibrated on the
+    hazardous sites that would be named."""
     guarded_threshold: int = 0
     """Takes the place of both hazard_threshold and site_threshold where a range image forbids
     what it measures: the model then only has to see what the laser cannot."""
@@ -162,13 +163,15 @@ def choose_site(
     candidates = clearance > reach * reach
     if cell_um and policy.divert_mm:
         candidates &= _within(policy.divert_mm * 1000 // cell_um)
+    # The mean of the outputs under the footprint tells more than the worst of them: it was set
+    # beside maxima, wider windows and mixtures of both, and none of those named more safe sites.
     sums = window_sums(hazard, reach)
     most = policy.guarded_threshold if guarded else policy.site_threshold
     candidates &= sums <= most * (2 * reach + 1) ** 2
     if not candidates.any():
         return None
-    smoothest = candidates & (sums == sums[candidates].min())
-    row, column = divmod(int(np.where(smoothest, clearance, -1).argmax()), CELLS)
+    safest = candidates & (sums == sums[candidates].min())
+    row, column = divmod(int(np.where(safest, clearance, -1).argmax()), CELLS)
     return row, column
 
 

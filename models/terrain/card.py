@@ -1,26 +1,24 @@
 """The terrain model's card: thresholds from the calibration split, then every measured figure.
 
-    python -m models.terrain.card --frames 3596
+    python -m models.terrain.card --frames 4796
+    python -m models.terrain.card --dem FILE.npz --images DIR --descents 2000
 
-calibrates and measures the model that is there once more, without training it.
+The first calibrates and measures the model that is there once more, without training it; the
+second adds to its card what real data and simulated descents say.
 """
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.int8 import card
 from models.int8.reader import read
-from models.terrain import data, evaluate, scorers, sites
+from models.terrain import data, descents, evaluate, scorers, sets, sites
 
-CALIBRATION_SCENES = 1000
+FOLDER = Path(__file__).parent
+CALIBRATION_SCENES = 6000
 TEST_SCENES = 300
 THRESHOLDS = ("hazard_threshold", "shadow_threshold", "site_threshold")
-
-Worlds = list[tuple[data.Scenes, NDArray[np.int64]]]
 
 ABOUT = {
     "purpose": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
@@ -40,17 +38,61 @@ KNOWN_FAILURES = (
     "Gentle slopes across the sun's direction show no shading: most missed hazards are these.",
     "A sun above 50 degrees leaves little contrast; patches of albedo then pass for relief.",
     "A frame's scale is not known to the model: hazards are relative to the frame's width.",
+    "Ground that leans evenly as a whole looks level to a camera: only a range image tells.",
     "Seen from straight above only: no perspective was trained on.",
     "The second generator was changed once after a result on it was seen: figures favourable.",
     "A frame of any size is seen at 128 x 128 pixels: small hazards in large frames are lost.",
+    (
+        "Without a range image rocks of 0.3 to 0.4 m under a soft camera, and slopes within a "
+        "degree of the limit, are missed; so few sites are named by the picture alone."
+    ),
+    (
+        "Tried and not kept: a wider training world (hills, other craters, cameras and light) took "
+        "the safe area on the real height model from 0.42 to 0.27; other scores of a site (maxima, "
+        "wider windows, mixtures) named no more safe ones."
+    ),
 )
 
 
 def main() -> None:
-    """Describe the committed model again."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--frames", type=int, required=True, help="frames it was trained on")
-    describe(Path(__file__).parent, frames=parser.parse_args().frames)
+    """Describe the committed model again, or say more of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, help="frames it was trained on")
+    parser.add_argument("--dem", type=Path, help="a height model")
+    parser.add_argument("--images", type=Path, help="images with crater boxes")
+    parser.add_argument("--descents", type=int, help="how many, in each world")
+    options = parser.parse_args()
+    if options.frames:
+        describe(FOLDER, frames=options.frames)
+    add(FOLDER, options)
+
+
+def add(folder: Path, options: argparse.Namespace) -> None:
+    """Write into a card what the real data and the descents that were named say."""
+    known = card.read(folder)
+    measured = known["measured"]
+    judged = evaluate.candidates(folder)
+    if options.dem:
+        scenes = sets.read_dem(options.dem, TEST_SCENES)
+        measured["real_height_model"] = {
+            "command": f"python -m models.terrain.evaluate --dem {options.dem.name}",
+            **_figures(evaluate.report_on(judged, scenes)),
+        }
+    if options.images:
+        measured["nac_images"] = {
+            "command": f"python -m models.terrain.evaluate --images {options.images.name}",
+            **_figures(evaluate.report_on_images(judged, sets.read_images(options.images))),
+        }
+    for world in descents.WORLDS if options.descents else ():
+        landings = descents.land_all(folder, descents.WORLDS[world], options.descents)
+        measured[f"descents_{world}"] = {
+            "command": f"python -m models.terrain.descents --world {world}",
+            "n": options.descents,
+            **descents.shares(landings),
+        }
+    card.save(folder, (folder / "model.tflite").read_bytes(), known)
 
 
 def describe(folder: Path, *, frames: int) -> None:
@@ -61,20 +103,22 @@ def describe(folder: Path, *, frames: int) -> None:
         graph, model, name="terrain", version=1, task="terrain", output_names=["hazard_shadow"]
     )
     known = {**facts, "about": {**ABOUT, **_training(frames)}}
-    worlds = [(s, sites.distances(s.hazard)) for s in data.calibration(CALIBRATION_SCENES)]
-    known["policy"] = _thresholds(scorers.model(folder), worlds)
-    twin = scorers.twin(
-        folder,
-        input_scale=facts["input"]["scale"],
-        output_scale=facts["output"][0]["scale"],
-    )
-    known["compared"] = {s.name: _thresholds(s, worlds) for s in (twin, *scorers.classical())}
+    scenes = data.calibration(CALIBRATION_SCENES)
+    away = sites.distances(scenes.hazard)
+
+    def thresholds(scorer: scorers.Scorer) -> dict[str, int]:
+        policy = asdict(sites.calibrate(scorer.answer(scenes.inputs), scenes.hazard, away))
+        return {name: policy[name] for name in THRESHOLDS}
+
+    known["policy"] = thresholds(scorers.model(folder))
+    known["compared"] = {scorer.name: thresholds(scorer) for scorer in scorers.classical()}
     known["known_failures"] = list(KNOWN_FAILURES)
     card.save(folder, model, known)
     judged = evaluate.candidates(folder)
     tests = {
         "second_generator": data.second(TEST_SCENES),
         "unseen_sun": data.unseen_sun(TEST_SCENES),
+        "no_safe_site": data.no_safe_site(TEST_SCENES),
     }
     known["measured"] = {
         "command": f"python -m models.terrain.evaluate --scenes {TEST_SCENES}",
@@ -89,20 +133,12 @@ def _training(frames: int) -> dict[str, object]:
         "training_frames": frames,
         "training_data": "Frames of the first generator of tools/sim/terrain.py, seed "
         f"{data.TRAINING_SEED}",
-        "calibration": f"{CALIBRATION_SCENES} scenes of the same world under any sun, seed "
-        f"{data.CALIBRATION_SEED}, and as many of a rougher one seen by a poorer camera, seed "
-        f"{data.STRESS_SEED}; conformal risk control in each, missed hazards at most "
-        f"{sites.MAP_FALSE_SAFE}, hazardous sites at most {sites.SITE_FALSE_SAFE}; the stricter "
-        "threshold holds",
+        "calibration": f"{CALIBRATION_SCENES} scenes, half of the same world under any sun, seed "
+        f"{data.CALIBRATION_SEED}, half of a rougher one seen by a poorer camera, seed "
+        f"{data.STRESS_SEED}; conformal risk control, missed hazards at most "
+        f"{sites.MAP_FALSE_SAFE} of a scene's, hazardous sites at most {sites.SITE_FALSE_SAFE} "
+        "of scenes",
     }
-
-
-def _thresholds(scorer: scorers.Scorer, worlds: Worlds) -> dict[str, int]:
-    """Return the stricter of each threshold over the calibration worlds."""
-    policy = asdict(
-        sites.calibrate([(scorer.answer(s.inputs), s.hazard, away) for s, away in worlds])
-    )
-    return {name: policy[name] for name in THRESHOLDS}
 
 
 def _figures(report: dict[str, object]) -> dict[str, object]:

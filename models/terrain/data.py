@@ -12,21 +12,25 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.terrain import prepare
+from flight.autonomy.grid import squared_distance
+from flight.autonomy.terrain import TerrainPolicy, prepare
 from flight.instant import Instant
 from flight.product.values import Frame, SensorKind
 from tools.sim.terrain import FIRST, SECOND, UNSEEN_SUN, Generator, Scene, look_at
 from tools.sim.terrain_ground import make_ground
 from tools.sim.terrain_truth import Limits
 
-TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 12, 17
-SECOND_SEED, UNSEEN_SUN_SEED = 13, 14
+TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 112, 117
+SECOND_SEED, UNSEEN_SUN_SEED, NOWHERE_SEED = 13, 14, 18
+
+FOOTPRINT = TerrainPolicy().footprint_cells
+"""Cells around a site's own that must be safe too."""
 
 COARSEST = 3.0
 """Scenes span this many octaves of scale above 0.25 m a pixel."""
 
 ALL_SUN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=((3.0, 60.0),)))
-"""The training world under any sun: what thresholds are calibrated on."""
+"""The training world under any sun: half of what thresholds are calibrated on."""
 
 STRESS = Generator(
     replace(
@@ -45,10 +49,16 @@ STRESS = Generator(
         vignetting=(0.0, 0.3),
     ),
 )
-"""Rougher ground and a poorer camera than training's: thresholds must hold here too."""
+"""The other half: rougher ground and a poorer camera than training's."""
 
 UNSEEN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=UNSEEN_SUN))
 """The training world under the elevations that training left out."""
+
+
+NOWHERE = Generator(
+    replace(SECOND.style, rock_abundance=(0.1, 0.3), roughness_gain=(7.0, 12.0)), SECOND.look
+)
+"""The second generator's world, so rugged and rocky that hardly a footprint is safe."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +73,15 @@ class Scenes:
     """(N, 64, 64)"""
     elevation_deg: NDArray[np.float32]
     """(N,)"""
+
+    def of(self, chosen: NDArray[np.intp]) -> "Scenes":
+        """Return the scenes of these numbers."""
+        return Scenes(
+            self.inputs[chosen],
+            self.danger[chosen],
+            self.shadow[chosen],
+            self.elevation_deg[chosen],
+        )
 
     @property
     def hazard(self) -> NDArray[np.bool_]:
@@ -126,12 +145,21 @@ def unseen_sun(count: int) -> Scenes:
     return draw(UNSEEN, seed=UNSEEN_SUN_SEED, count=count)
 
 
-def calibration(count: int) -> tuple[Scenes, ...]:
-    """Return scenes of two worlds for thresholds; no test set has their seeds or worlds."""
-    return (
-        draw(ALL_SUN, seed=CALIBRATION_SEED, count=count),
-        draw(STRESS, seed=STRESS_SEED, count=count),
-    )
+def no_safe_site(count: int) -> Scenes:
+    """Return ``count`` scenes in which no footprint is safe."""
+    scenes = draw(NOWHERE, seed=NOWHERE_SEED, count=2 * count)
+    nowhere = [not (squared_distance(truth) > FOOTPRINT**2).any() for truth in scenes.hazard]
+    return scenes.of(np.flatnonzero(nowhere)[:count])
+
+
+def calibration(count: int) -> Scenes:
+    """Return scenes for thresholds, half of each calibration world; no other set has their seeds.
+
+    A lander meets ground that nobody drew for it: a promise that holds on the training world
+    alone would be worth little there.
+    """
+    easy = draw(ALL_SUN, seed=CALIBRATION_SEED, count=count // 2)
+    return together((easy, draw(STRESS, seed=STRESS_SEED, count=count // 2)))
 
 
 def together(parts: Sequence[Scenes]) -> Scenes:

@@ -20,11 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.range_guard import RangePolicy, forbid
+from flight.autonomy.range_guard import POLICY, forbid
 from flight.autonomy.terrain import CELLS, TerrainPolicy, prepare
 from flight.board.card import read_card
 from models.terrain import scorers
-from models.terrain.data import ALL_SUN, danger, frame_of
+from models.terrain.data import ALL_SUN, NOWHERE, danger, frame_of
+from models.terrain.scoring import share
 from models.terrain.sites import choose, distances
 from tools.sim.terrain import SECOND, Generator, Scene, look_at
 from tools.sim.terrain_descent import settle, zoom
@@ -32,7 +33,8 @@ from tools.sim.terrain_ground import make_ground
 
 DESCENT_SEED = 16
 COARSE_PIXEL_M = 1.0
-WORLDS = {"first": ALL_SUN, "second": SECOND}
+WORLDS = {"first": ALL_SUN, "second": SECOND, "nowhere": NOWHERE}
+"""In the last there is hardly ever a safe site."""
 FOLDER = Path(__file__).parent
 
 
@@ -72,6 +74,29 @@ def land_all(folder: Path, world: Generator, count: int) -> NDArray[np.bool_]:
     return np.concatenate([np.array(part, bool) for part in rows])
 
 
+def shares(landings: NDArray[np.bool_]) -> dict[str, dict[str, list[float]]]:
+    """Return, by camera alone and with ranges, the shares that a card states, with intervals."""
+    columns = dict(zip(Landing._fields, landings.T, strict=True))
+    possible = columns["possible"]
+
+    def of(named: NDArray[np.bool_], unsafe: NDArray[np.bool_]) -> dict[str, list[float]]:
+        figures = {
+            "unsafe_sites": share(unsafe),
+            "site_success": share((named & ~unsafe)[possible]),
+            "right_that_none": share(~named[~possible]),
+        }
+        return {
+            name: [round(end, 4) for end in figure]
+            for name, figure in figures.items()
+            if not np.isnan(figure[0])
+        }
+
+    return {
+        "camera": of(columns["named"], columns["unsafe"]),
+        "with_range_image": of(columns["guarded_named"], columns["guarded_unsafe"]),
+    }
+
+
 def summary(landings: NDArray[np.bool_]) -> dict[str, int]:
     """Return the counts that matter."""
     columns = dict(zip(Landing._fields, landings.T, strict=True))
@@ -105,14 +130,13 @@ def land(scorer: scorers.Scorer, policy: TerrainPolicy, world: Generator, number
     rng = np.random.default_rng((DESCENT_SEED, number))
     style = settle(rng, world.style)
     coarse_ground = make_ground(rng, style, pixel_m=COARSE_PIXEL_M)
-    coarse = look_at(rng, coarse_ground, world.look)
-    coarse_site = _choose(scorer, policy, coarse)
+    coarse = _look(scorer, look_at(rng, coarse_ground, world.look))
+    coarse_site = _choose(coarse, policy)
     row, column = coarse_site.place if coarse_site.named else (CELLS // 2, CELLS // 2)
-    fine_ground = zoom(rng, coarse_ground, 4 * row + 2, 4 * column + 2, style)
-    fine = look_at(rng, fine_ground, world.look)
-    forbidden = forbid(fine.range_mm, round(fine.pixel_m * 1e6), RangePolicy())
-    camera = _choose(scorer, policy, fine)
-    guarded = _choose(scorer, policy, fine, forbidden)
+    scene = look_at(rng, zoom(rng, coarse_ground, 4 * row + 2, 4 * column + 2, style), world.look)
+    fine = _look(scorer, scene)
+    camera = _choose(fine, policy)
+    guarded = _choose(fine, policy, forbid(scene.range_mm, round(scene.pixel_m * 1e6), POLICY))
     return Landing(
         coarse_site.named,
         camera.named,
@@ -121,6 +145,15 @@ def land(scorer: scorers.Scorer, policy: TerrainPolicy, world: Generator, number
         guarded.unsafe,
         camera.possible,
     )
+
+
+class Look(NamedTuple):
+    """What the model says of one scene, and the truth about it."""
+
+    answer: NDArray[np.int8]
+    """(1, 64, 64, 2)"""
+    away: NDArray[np.int64]
+    """Its ``distances``."""
 
 
 class Choice(NamedTuple):
@@ -132,20 +165,18 @@ class Choice(NamedTuple):
     place: tuple[int, int]
 
 
-def _choose(
-    scorer: scorers.Scorer,
-    policy: TerrainPolicy,
-    scene: Scene,
-    forbidden: NDArray[np.bool_] | None = None,
-) -> Choice:
+def _look(scorer: scorers.Scorer, scene: Scene) -> Look:
     tensor = prepare(frame_of(scene))
-    away = distances(danger(scene)[None] > 1)
-    if tensor is None:
-        answer = np.full((1, CELLS, CELLS, 2), 127, np.int8)
-    else:
-        answer = scorer.answer(tensor)
+    blind = np.full((1, CELLS, CELLS, 2), 127, np.int8)
+    answer = blind if tensor is None else scorer.answer(tensor)
+    return Look(answer, distances(danger(scene)[None] > 1))
+
+
+def _choose(
+    look: Look, policy: TerrainPolicy, forbidden: NDArray[np.bool_] | None = None
+) -> Choice:
     masks = None if forbidden is None else forbidden[None]
-    choices = choose(answer, away, policy, masks)
+    choices = choose(look.answer, look.away, policy, masks)
     place = (int(choices.place[0, 0]), int(choices.place[0, 1]))
     return Choice(bool(choices.named[0]), bool(choices.unsafe[0]), bool(choices.possible[0]), place)
 

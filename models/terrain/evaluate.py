@@ -1,12 +1,13 @@
 """Measure the terrain model on scenes it never saw.
 
     python -m models.terrain.evaluate [--json]
-        its own held-out sets: a second generator, unseen sun elevations
+        its own held-out sets: a second generator, unseen sun elevations, and rugged ground
+        without a single safe site, where naming any is wrong
     python -m models.terrain.evaluate --dem FILE.npz [--json]
         a height model: height_m (rows, columns) float, posting_m (metres a sample); at least
         256 x 256, NaN where unknown; crops of it are lit and seen by a simulated camera
     python -m models.terrain.evaluate --images DIR [--json]
-        images (PNG or PGM, 8 or 16 bit, at least 256 x 256), each with NAME.txt beside NAME.png:
+        images (PNG or PGM, 8 or 16 bit, at least 128 x 128), each with NAME.txt beside NAME.png:
         a line of column names, then a crater a line, "ID X Y W H ..." in pixels from the top
         left, commas or tabs between
 
@@ -75,8 +76,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     """Return the report as it is printed in JSON."""
     judged = candidates(options.model)
     if options.images:
-        tiles = sets.read_images(options.images)
-        return _report(len(tiles.inputs), [(j, on_images(j, tiles)) for j in judged])
+        return report_on_images(judged, sets.read_images(options.images))
     if options.dem:
         scenes = sets.read_dem(options.dem, options.scenes)
         return report_on(judged, scenes)
@@ -85,6 +85,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         "unseen_sun": data.unseen_sun(options.scenes),
     }
     whole = data.together(list(parts.values()))
+    parts["no_safe_site"] = data.no_safe_site(options.scenes)
     return {
         **report_on(judged, whole),
         "sets": {name: report_on(judged, part) for name, part in parts.items()},
@@ -97,14 +98,20 @@ def candidates(folder: Path) -> list[Judged]:
     thresholds = card.read(folder)["compared"]
     own = Judged(scorers.model(folder), known.policy_as(TerrainPolicy))
     twin = scorers.twin(folder, input_scale=known.input.scale, output_scale=known.outputs[0].scale)
-    others = [twin, *scorers.classical()]
-    return [own, *(Judged(s, TerrainPolicy(**thresholds[s.name])) for s in others)]
+    classical = (Judged(s, TerrainPolicy(**thresholds[s.name])) for s in scorers.classical())
+    # The twin answers in the same steps: what sets it apart must not be a threshold.
+    return [own, Judged(twin, own.policy), *classical]
 
 
 def report_on(judged: list[Judged], scenes: data.Scenes) -> dict[str, object]:
     """Return the report on scenes with truth."""
     away = distances(scenes.hazard)
     return _report(len(scenes.inputs), [(j, on_scenes(j, scenes, away)) for j in judged])
+
+
+def report_on_images(judged: list[Judged], tiles: "sets.Tiles") -> dict[str, object]:
+    """Return the report on images with crater boxes."""
+    return _report(len(tiles.inputs), [(j, on_images(j, tiles)) for j in judged])
 
 
 def on_scenes(judged: Judged, scenes: data.Scenes, away: NDArray[np.int64]) -> Metrics:

@@ -52,13 +52,20 @@ def auc(hazard: Counts, safe: Counts) -> float:
 
 
 def safe_area(hazard: Counts, safe: Counts, recall: float = 0.99) -> float:
-    """Return the share of safe cells kept at the threshold that flags ``recall`` of hazards."""
+    """Return the share of safe cells kept at the threshold that flags ``recall`` of hazards.
+
+    Between two of the 256 steps the curve is a straight line: cells of one score in any order.
+    """
     if not hazard.sum() or not safe.sum():
         return float("nan")
-    missed = np.cumsum(hazard) / hazard.sum()
-    kept = np.cumsum(safe) / safe.sum()
-    allowed = np.flatnonzero(missed <= 1 - recall)
-    return float(kept[allowed[-1]]) if len(allowed) else 0.0
+    missed = np.concatenate([[0.0], np.cumsum(hazard) / hazard.sum()])
+    kept = np.concatenate([[0.0], np.cumsum(safe) / safe.sum()])
+    # Of scores that miss nothing, the last; then the line to the next.
+    last = int(np.flatnonzero(missed <= 1 - recall)[-1])
+    if last == len(missed) - 1:
+        return float(kept[last])
+    share_ = (1 - recall - missed[last]) / (missed[last + 1] - missed[last])
+    return float(kept[last] + share_ * (kept[last + 1] - kept[last]))
 
 
 def pooled(tally_: Tally, metric: Callable[[Counts, Counts], float]) -> Interval:

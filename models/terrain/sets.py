@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.terrain import CELLS, prepare
+from flight.autonomy.terrain import CELLS, INPUT_PIXELS, prepare
 from flight.instant import Instant
 from flight.product.values import Frame, SensorKind
 from models.terrain.data import ALL_SUN, Scenes, gather
@@ -16,9 +16,12 @@ from tools.sim.terrain_ground import Ground
 
 DEM_SEED = 15
 CROP = 256
+"""Samples a side of a piece of a height model."""
+TILE = INPUT_PIXELS
+"""Pixels a side of a piece of an image: the model sees each pixel, nothing is averaged away."""
 FLAGGED_SHARE = 0.2
 SMALLEST_BOX = 8
-"""Boxes below this many pixels are not asked for: two cells of a tile."""
+"""Boxes below this many pixels are not asked for: four cells of a tile."""
 
 
 class FormError(ValueError):
@@ -87,7 +90,7 @@ def read_images(folder: Path) -> Tiles:
         image, craters = _read_image(path), _read_boxes(path.with_suffix(".txt"))
         for top in _starts(image.shape[0]):
             for left in _starts(image.shape[1]):
-                tensor = prepare(_frame(image[top : top + CROP, left : left + CROP]))
+                tensor = prepare(_frame(image[top : top + TILE, left : left + TILE]))
                 if tensor is None:
                     continue
                 boxes += [(len(tensors), box) for box in _inside(craters, top, left)]
@@ -99,7 +102,7 @@ def read_images(folder: Path) -> Tiles:
 
 def _starts(size: int) -> range:
     """Return where tiles start along one axis; what is left at the end is not looked at."""
-    return range(0, size - CROP + 1, CROP)
+    return range(0, size - TILE + 1, TILE)
 
 
 def _frame(samples: NDArray[np.uint8] | NDArray[np.uint16]) -> Frame:
@@ -114,8 +117,8 @@ def _read_image(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
             pixels = np.asarray(image)
     except (OSError, UnidentifiedImageError) as error:
         raise FormError(f"{path}: not an image: {error}") from error
-    if pixels.ndim != 2 or min(pixels.shape) < CROP:
-        raise FormError(f"{path}: must be one gray channel of at least {CROP} x {CROP}")
+    if pixels.ndim != 2 or min(pixels.shape) < TILE:
+        raise FormError(f"{path}: must be one gray channel of at least {TILE} x {TILE}")
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
 
 
@@ -135,13 +138,13 @@ def _inside(
     craters: list[tuple[float, float, float, float]], top: int, left: int
 ) -> list[tuple[int, int, int, int]]:
     """Return the craters that lie within a tile, in its cells."""
-    cell = CROP // CELLS
+    cell = TILE // CELLS
     boxes = []
     for x, y, width, height in craters:
         x0, y0 = x - left, y - top
         if min(width, height) < SMALLEST_BOX or min(x0, y0) < 0:
             continue
-        if max(x0 + width, y0 + height) <= CROP:
+        if max(x0 + width, y0 + height) <= TILE:
             bottom, right = -(-(y0 + height) // cell), -(-(x0 + width) // cell)
             boxes.append((int(y0 // cell), int(x0 // cell), int(bottom), int(right)))
     return boxes

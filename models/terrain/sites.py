@@ -1,8 +1,6 @@
 """Sites as the flight code chooses them, judged by the truth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,17 +67,15 @@ def choose(
     return Choices(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-World: TypeAlias = tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.int64]]
-"""Scores (N, 64, 64, 2), true hazards (N, 64, 64) and their ``distances``."""
+def calibrate(
+    scores: NDArray[np.int8], hazard: NDArray[np.bool_], away: NDArray[np.int64]
+) -> TerrainPolicy:
+    """Return the policy whose two thresholds keep their bounds on (N, 64, 64, 2) scores.
 
-
-def calibrate(worlds: Sequence[World]) -> TerrainPolicy:
-    """Return the policy whose two thresholds keep their bounds in each calibration world."""
-    map_threshold = min(
-        hazard_threshold(tally(scores[..., 0], hazard), false_safe=MAP_FALSE_SAFE)
-        for scores, hazard, _ in worlds
-    )
-    ungated = TerrainPolicy(hazard_threshold=map_threshold, site_threshold=UNGATED)
-    choices = [choose(scores, away, ungated) for scores, _, away in worlds]
-    site = min(site_threshold(c.score, c.unsafe, false_safe=SITE_FALSE_SAFE) for c in choices)
+    ``hazard`` is the truth, (N, 64, 64), and ``away`` its ``distances``.
+    """
+    cells = hazard_threshold(tally(scores[..., 0], hazard), false_safe=MAP_FALSE_SAFE)
+    ungated = TerrainPolicy(hazard_threshold=cells, site_threshold=UNGATED)
+    choices = choose(scores, away, ungated)
+    site = site_threshold(choices.score, choices.unsafe, false_safe=SITE_FALSE_SAFE)
     return replace(ungated, site_threshold=site)
