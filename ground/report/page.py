@@ -29,7 +29,8 @@ from ground.verify import verify_frames
 MOST_CARDS = 120
 """Frames with a card; further ones stand in the table of decisions only."""
 _CAMERA_WORDS = (
-    "Orange is hazard, blue is deep shadow, the green ring is the chosen site with its clear"
+    "Orange is hazard, blue is deep shadow, purple is what a range image forbids beside them, the"
+    " green ring is the chosen site with its clear"
     " radius. Coarse pictures are thumbnails: whole frames come at priority 3."
 )
 _CUBE_WORDS = (
