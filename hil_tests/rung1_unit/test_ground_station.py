@@ -8,13 +8,15 @@ from flight.ports.localsocket import LocalServer
 from flight.ports.udp import UdpPort
 from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind
+from flight.relay.bundle import BundleId
 from flight.relay.contactfile import read_ion_plan
 from flight.relay.endpoint import ipn
 from flight.relay.errors import WireError
 from flight.relay.node import Node, StoreTrouble
+from flight.relay.node.tombstone import Loss, Tombstone, encode_tombstone
 from flight.relay.settings import LinkSettings, LtpSettings, NodeSettings, StoreSettings
 from flight.relay.store import open_ram_store, open_store
-from flight.relay.store.values import Trouble
+from flight.relay.store.values import Reason, Trouble
 from ground.archive import open_archive
 from ground.requests import queue_request, read_requests
 from ground.station import Station, _trouble
@@ -205,3 +207,23 @@ def test_every_trouble_of_the_store_has_words():
         (words,) = _trouble(StoreTrouble(trouble, 3))
         assert words.startswith("store: ")
         assert "{" not in words
+
+
+def test_what_a_node_gave_up_is_told_at_once_and_kept(bench):
+    lost = Loss(BundleId(ipn(NODE, 9), START_MS, 4), priority=2, length=4_000)
+    bench.board.send(
+        encode_tombstone(Tombstone(Reason.EVICTED, (lost, lost))),
+        destination=ipn(GROUND_NODE, 64),
+        priority=0,
+        lifetime_ms=3_600_000,
+        now=bench.clock.now(),
+    )
+    news: list[str] = []
+
+    def told() -> bool:
+        news.extend(bench.station.take_news())
+        return any("gave up 2 bundles, 8.0 kB: the store was full" in line for line in news)
+
+    bench.run(told)
+    (loss,) = bench.archive.catalogue.notices.losses()
+    assert loss.bundle == str(lost.bundle_id)
