@@ -98,8 +98,8 @@ def prose(library: Library) -> dict[str, Any]:
             "command": "python -m models.mineral.train",
             "reproducible": (
                 "Version 1 was trained twice on one machine: all eight models, their float twins "
-                "and their policies came out the same byte for byte. Version 2 is made by the "
-                "same code."
+                "and their policies came out the same byte for byte. Of version 2 the model that "
+                "flies was trained twice: model, float twin and tables are the same to the byte."
             ),
             "abundance": (
                 "Not given: on held-out specimens abundances were no better than the mean."
