@@ -2,12 +2,13 @@ from argparse import Namespace
 
 import pytest
 
+from flight.autonomy.tasks import TASKS
 from tools.bench import models
 
 
 def test_each_models_path_is_timed_beside_its_bare_interpreter():
     figures = models.run(Namespace(rounds=1, round_ms=0.1))
-    assert set(figures["models"]) >= {"terrain", "mineral", "xrf"}
+    assert set(figures["models"]) == set(TASKS)
     for path in figures["models"].values():
         assert path["pipeline_over_invoke"] > 0
         assert set(path["us"]) == {"prepare", "invoke", "findings", "pipeline"}

@@ -1,4 +1,4 @@
-"""The footprint bench runs the real lander: both models, three workers, two decisions."""
+"""The footprint bench runs the real lander: every model, three workers, a decision of each task."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_footprint_of_a_lander_with_both_models_is_told() -> None:
+def test_the_footprint_of_a_lander_with_every_model_is_told() -> None:
     command = [sys.executable, "-m", "tools.bench", "footprint", "--json", "--rounds", "1"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=300)
     figures = json.loads(told.stdout)

@@ -1,7 +1,7 @@
 """What the board's software weighs, and how soon it decides, with real processes.
 
-A lander without a relay runs from its configuration until it has decided on a camera frame and
-on a cube, so that both models have worked. Then /proc tells what each process holds. Memory in
+A lander without a relay runs from its configuration until it has decided on a frame of each task,
+so that every model has worked. Then /proc tells what each process holds. Memory in
 KiB: ``resident`` counts shared pages in each process that has them, ``proportional`` divides them.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from flight.autonomy.tasks import TASKS
 from flight.board.health import resident_kib
 from tools.sim.__main__ import axis_of, frame
 
@@ -42,16 +43,15 @@ received_quota_bytes = 1048576
 [payload]
 state = "board"
 destination_node = 30
-[[sensors]]
-name = "nav"
-kind = "camera"
-folder = "camera"
-[[sensors]]
-name = "spec"
-kind = "cube"
-folder = "cube"
+"""
+SENSOR = """[[sensors]]
+name = "{kind}"
+kind = "{kind}"
+folder = "{kind}"
 axis = {axis}
 """
+KINDS = tuple(task.kind.name.lower() for task in TASKS.values())
+"""A sensor for each task, so that every model is loaded and has worked."""
 IMPORTS = {
     "python alone": "pass",
     "numpy": "import numpy",
@@ -79,13 +79,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _measure_start() -> dict[str, Any]:
-    """Run a lander until both models have answered; return when, and who holds what."""
+    """Run a lander until every model has answered; return when, and who holds what."""
     with tempfile.TemporaryDirectory(prefix="footprint-") as name:
         folder = Path(name)
         _lay_out(folder)
         with _running(folder) as (process, started):
             first = _wait(folder, process, lambda: _decisions(folder) >= 1) - started
-            _wait(folder, process, lambda: _decisions(folder) >= 2)
+            _wait(folder, process, lambda: _decisions(folder) >= len(KINDS))
             _wait(folder, process, lambda: len(_with_runtime(process.pid)) == 2)
             control, workers = process.pid, _children(process.pid)
             inference = _with_runtime(control)
@@ -100,10 +100,12 @@ def _measure_start() -> dict[str, Any]:
 
 
 def _lay_out(folder: Path) -> None:
-    for kind in ("camera", "cube"):
+    sensors = []
+    for kind in KINDS:
         (folder / kind).mkdir()
         np.save(folder / kind / "0.npy", frame(kind, 1, 0))
-    (folder / "lander.toml").write_text(CONFIG.replace("{axis}", str(list(axis_of("cube")))))
+        sensors.append(SENSOR.format(kind=kind, axis=list(axis_of(kind))))
+    (folder / "lander.toml").write_text(CONFIG + "".join(sensors))
     (folder / "plan.ionrc").write_text(PLAN)
 
 
