@@ -33,6 +33,8 @@ from flight.watch import Recent, Stop, Watch, write_last_words
 PRIORITY_SERVICES = range(FIRST_PRIORITY_SERVICE, FIRST_PRIORITY_SERVICE + 4)
 EXIT_OURS = 70
 """What went wrong is ours to mend; a service manager starts us again."""
+YOUNG_OBJECTS = 20_000
+"""Between two looks of the collector: bundles on their way are many objects and make no cycles."""
 
 
 def run_node(path: Path, *, exit_when_done: bool) -> int:
@@ -105,6 +107,7 @@ def _settle(config: Config, craft: Craft | None, now: Instant) -> None:
     """Keep the collector off what lives as long as the process, and go ahead of other programs."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
     priority = 0 if config.payload is None else config.payload.real_time_priority
     if not priority or craft is None:
         return

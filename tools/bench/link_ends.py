@@ -1,5 +1,6 @@
 """Two processes with a socket each, and what one run of them came to."""
 
+import gc
 import multiprocessing
 import socket
 import time
@@ -8,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from flight.ports.udp import UdpPort
+from flight.run import YOUNG_OBJECTS
 
 SECONDS = 3.0
 SEGMENT_BYTES = 1400
@@ -58,6 +60,9 @@ def run_pair(sender: Role, receiver: Role, size: int) -> Figures:
 
 def _end(role: Role, bind: str, remote: str, size: int, until: float, pipe: Connection) -> None:
     port = UdpPort(bind, remote)
+    gc.collect()  # as the process that flies does
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
     time.sleep(max(0.0, until - SECONDS - time.monotonic()))  # both begin at once
     before = time.process_time()
     counted = role(port, size, until)
