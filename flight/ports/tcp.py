@@ -123,6 +123,8 @@ class TcpPort:
             line.write(content)
         elif order is Order.SECURE:
             line.is_secure_wanted = True
+        elif order is Order.KEEP:
+            line.is_kept = True
         elif order is Order.HANG_UP:
             line.since_ns = now.mono_ns
             line.leave()
@@ -156,11 +158,16 @@ class TcpPort:
         self._add(TcpLine(connection, number=number, is_caller=True, now_ns=now.mono_ns))
 
     def _accept(self, now: Instant) -> None:
+        """Take in those who call, a few at a time."""
         assert self._listener is not None
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return  # the caller has gone already
+        for _ in range(MAX_LINES):
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # nobody waits, or the caller has gone already
+            self._welcome(connection, now)
+
+    def _welcome(self, connection: socket.socket, now: Instant) -> None:
         connection.setblocking(False)
         number = self._next_number()
         if number is None:
@@ -173,10 +180,14 @@ class TcpPort:
         self._told.append(pack(Told.ANSWERED, number))
 
     def _give_way(self, now: Instant) -> None:
-        """End the answered line that was silent longest: its peer has likely called again."""
+        """End an answered line: one without a session, else the one that was silent longest.
+
+        A stranger who calls and calls does not get the peer's line; the peer that calls again
+        gets the place of the line that it has lost.
+        """
         answered = [line for line in self._lines.values() if not line.is_caller]
         if answered:
-            self._end(min(answered, key=lambda line: line.heard_ns), now, "")
+            self._end(min(answered, key=lambda line: (line.is_kept, line.heard_ns)), now, "")
 
     def _next_number(self) -> int | None:
         if len(self._lines) >= MAX_LINES:

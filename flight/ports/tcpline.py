@@ -36,6 +36,7 @@ class TcpLine:
         self.phase = Phase.CONNECTING if is_caller else Phase.OPEN
         self.born_ns = self.since_ns = self.heard_ns = now_ns
         self.is_on_hold = False
+        self.is_kept = False
         self.is_secure_wanted = False
         self._socket = line
         self._out: deque[memoryview] = deque()

@@ -197,6 +197,22 @@ def test_the_line_that_was_silent_longest_gives_way(ends: Ends):
         caller.close()
 
 
+def test_a_line_with_a_session_is_not_ended_for_strangers(ends: Ends):
+    ends.connect()
+    ends.order(1, Order.KEEP, 1)
+    host, number = ends.address.split(":")
+    strangers = []
+    for count in range(2, MAX_LINES + 20):
+        strangers.append(socket.create_connection((host, int(number))))
+        strangers[-1].sendall(b"let me in")
+        ends.until(lambda count=count: ends.kinds(1).count(Told.ANSWERED) == count)
+    ended = [line for event, line in ends.told[1] if event is Told.ENDED]
+    assert len(ended) == 19
+    assert 1 not in ended
+    for stranger in strangers:
+        stranger.close()
+
+
 @pytest.mark.parametrize(
     ("listen", "call", "what"),
     [

@@ -14,10 +14,12 @@ from flight.ports.serialport import FlowControl, Framing
 from flight.ports.settings import PortSettings, check_links, fit_links, open_port
 from flight.relay.contactfile import read_ion_plan
 from flight.relay.endpoint import ipn
+from flight.relay.errors import WireError
 from flight.relay.node import Node
 from flight.relay.plain import UdpSettings
 from flight.relay.settings import Layer, LinkSettings, NodeSettings, StoreSettings
 from flight.relay.store import open_ram_store
+from flight.relay.stream.line import MAX_LINES
 from flight.relay.stream.settings import TcpSettings, Tls
 from hil_tests.certificates import make_authority
 from hil_tests.serialline import SerialLine
@@ -68,7 +70,8 @@ class Pair:
         for node, port, got in zip(self.nodes, self.ports, self.got, strict=True):
             port.expire(now)
             for datagram in port.receive(now):
-                node.receive(0, datagram, now)
+                with contextlib.suppress(WireError):
+                    node.receive(0, datagram, now)
             for _ in range(3):
                 node.store_ready(now)
             node.expire(now)
@@ -169,6 +172,33 @@ def test_what_was_not_acknowledged_when_a_line_broke_comes_once(
     pair.until(lambda: len(pair.got[1]) == 40, haste=5)
     assert len(set(pair.got[1])) == 40
     pair.until(lambda: not pair.nodes[0].bundles())
+
+
+@pytest.mark.parametrize("layer", [Layer.TCPCL4, Layer.TCPCL3])
+def test_strangers_who_call_and_call_stop_nothing(
+    layer: Layer, tmp_path: Path, stack: contextlib.ExitStack
+):
+    ports = tcp_ports()
+    host, number = ports[1].listen.split(":")
+    pair = Pair(links(layer), ports, tmp_path, stack)
+    strangers: list[socket.socket] = []
+
+    def molest() -> None:
+        strangers.append(stack.enter_context(socket.socket()))
+        strangers[-1].setblocking(False)
+        strangers[-1].connect_ex((host, int(number)))
+        words = (b"dtn!\x04\x00", b"dtn!\x03\x01\x00\x00\x07ipn:1.0", b"GET /", b"\xff" * 5000)
+        with contextlib.suppress(OSError):
+            strangers[-1].send(words[len(strangers) % 4])
+
+    pair.until(lambda: len(pair.ports[1]._lines) == 1)  # type: ignore[attr-defined]
+    for n in range(40):
+        pair.send(0, bytes([n]) * 5000, priority=0)
+        for _ in range(3):
+            molest()
+        pair.until(lambda: True)
+    pair.until(lambda: len(pair.got[1]) == 40)
+    assert len(pair.ports[1]._lines) <= MAX_LINES  # type: ignore[attr-defined]
 
 
 SERIAL = [

@@ -207,6 +207,9 @@ class StreamEngine:
             held.session.wants_tls = False
             self._write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
             self._outbox.append(pack(Order.SECURE, line))
+        if held.session.is_ready and not held.is_kept:
+            held.is_kept = True
+            self._outbox.append(pack(Order.KEEP, line))
         if held.session.is_over:
             self._hang_up(line, held)
 

@@ -17,6 +17,8 @@ class Held:
     unwritten: int = 0
     written: int = 0
     is_on_hold: bool = False
+    is_kept: bool = False
+    """Whether the port knows that a session stands."""
 
 
 @dataclass(slots=True)

@@ -51,6 +51,8 @@ class Order(IntEnum):
     """Leave what comes in the kernel, so that the peer has to wait."""
     GO_ON = 22
     """Hear again."""
+    KEEP = 23
+    """A session stands: where there is no room for a caller, end a line without one first."""
 
 
 def pack(event: Told | Order, line: int = ANY_LINE, content: bytes = b"") -> bytes:
