@@ -11,9 +11,9 @@ from flight.board.card import read_card
 from flight.board.known_answer import disagreement, pattern
 from flight.board.runtime import load
 from flight.product.values import Kind
-from models.terrain import data, evaluate
+from models.terrain import data, descents, evaluate
 from models.terrain.scoring import Tally, auc, hazard_threshold, safe_area, site_threshold, tally
-from models.terrain.sites import distances
+from models.terrain.sites import choose, distances
 from tools.sim.terrain import FIRST, make_scene
 
 FOLDER = Path(evaluate.__file__).parent
@@ -144,3 +144,32 @@ def test_the_report_has_the_promised_keys(
     for scorer in (report["int8"], report["float"], *report["baselines"].values()):
         assert {"hazard_auc", "safe_area_at_99_recall", "false_safe_sites"} <= scorer.keys()
         assert scorer["hazard_auc"].keys() == {"value", "low", "high"}
+
+
+def test_descents_are_told_by_camera_alone_and_with_ranges() -> None:
+    landings = np.array(
+        [
+            # coarse, named, unsafe, guarded, guarded unsafe, possible
+            [1, 1, 0, 1, 0, 1],
+            [1, 1, 1, 1, 0, 1],
+            [1, 0, 0, 1, 0, 1],
+            [0, 0, 0, 0, 0, 0],
+        ],
+        bool,
+    )
+    told = descents.shares(landings)
+    assert told["camera"]["unsafe_sites"][0] == 0.25
+    assert told["camera"]["site_success"][0] == pytest.approx(1 / 3, abs=1e-4)
+    assert told["with_range_image"]["site_success"][0] == 1.0
+    assert told["with_range_image"]["right_that_none"][0] == 1.0
+
+
+def test_ground_without_a_safe_site_is_what_it_says() -> None:
+    scenes = data.draw(data.NOWHERE, seed=97, count=8)
+    safe = (distances(scenes.hazard) > data.FOOTPRINT**2).any(axis=(1, 2))
+    assert safe.sum() <= 2
+    choices = choose(
+        np.full((8, 64, 64, 2), 100, np.int8), distances(scenes.hazard), TerrainPolicy()
+    )
+    assert not choices.named.any()
+    assert np.array_equal(choices.possible, safe)

@@ -147,7 +147,7 @@ def unseen_sun(count: int) -> Scenes:
 
 def no_safe_site(count: int) -> Scenes:
     """Return ``count`` scenes in which no footprint is safe."""
-    scenes = draw(NOWHERE, seed=NOWHERE_SEED, count=2 * count)
+    scenes = draw(NOWHERE, seed=NOWHERE_SEED, count=count + count // 4)
     nowhere = [not (squared_distance(truth) > FOOTPRINT**2).any() for truth in scenes.hazard]
     return scenes.of(np.flatnonzero(nowhere)[:count])
 
