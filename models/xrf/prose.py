@@ -22,6 +22,14 @@ KNOWN_FAILURES = (
         "strange, and get no abundances aboard; the evaluation command answers all the same."
     ),
     "Rough or layered surfaces were simulated only as errors of the lines' strengths.",
+    (
+        "The errors told are for lunar abundances: BCR-2G has ten times their potassium, and its K2O "
+        "is off by four of the errors told."
+    ),
+    (
+        "int8 against float on held-out missions at 1e5 counts: CaO 2 % worse, the other oxides equal "
+        "or better, Na2O by 9 %; 1 % either way was aimed at."
+    ),
 )
 
 
