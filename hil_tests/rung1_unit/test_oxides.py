@@ -5,8 +5,12 @@ from flight.autonomy.oxides import (
     BIN_MEV,
     BINS,
     FIRST_MEV,
+    LEAST_IN_BIN,
+    abundances,
     bins_of,
     compressed,
+    departures,
+    misfit,
     prepare,
 )
 from flight.instant import Instant
@@ -66,3 +70,27 @@ def test_an_unusable_frame_is_refused():
     assert prepare(frame(np.zeros(2000))) is None
     assert prepare(frame(np.ones(100))) is None
     assert prepare(frame(np.full(2000, 9))).shape == (1, 1, BINS, 1)
+
+
+def test_two_votes_are_added_to_a_root_and_squared():
+    votes = np.array([[10] * 8 + [-4] * 8, [0] * 16], np.int8)
+    found = abundances(votes, (50_000,) * 8, (1_000_000,) * 8)
+    # (50,000 + 6 * 1,000) / 10,000 is 5.6, whose square is 31.36 %.
+    assert found.tolist() == [[31_360] * 8, [25_000] * 8]
+
+
+def test_votes_of_another_number_are_refused():
+    with pytest.raises(ValueError, match="reshape"):
+        abundances(np.zeros((1, 3), np.int8), (0,) * 8, (0,) * 8)
+
+
+def test_a_departure_is_in_thousandths_of_an_octave_and_counts_only_well_filled_bins():
+    tensor = np.zeros((1, 1, BINS, 1), np.int8)
+    redrawn = np.full((1, BINS), 10, np.int8)
+    departure = departures(tensor, redrawn, (2, 500))[0]
+    assert set(departure.tolist()) == {-8 * 500 // 16}
+    binned = np.zeros(BINS, np.int64)
+    assert misfit(departure, binned) == 0
+    binned[:3] = LEAST_IN_BIN
+    departure[1] = 1000
+    assert misfit(departure, binned) == 500
