@@ -118,6 +118,20 @@ def test_broken_content_of_a_block_raises_only_when_it_is_asked_for(block_type, 
         readers[block_type](bundle)
 
 
+@pytest.mark.parametrize("number", [0x821B, 0x821B_0000, 0x8202_821B])
+def test_a_number_that_looks_like_a_creation_time_is_none(number: int) -> None:
+    for _ in range(2):  # the second time what the bundle begins with is looked up
+        bundle = make_bundle(
+            b"payload",
+            source=ipn(number, 1),
+            destination=ipn(3, number),
+            created_ms=816_000_000_000,
+            sequence=number,
+            lifetime_ms=1000,
+        )
+        assert read_bundle(encode_bundle(bundle)) == bundle
+
+
 def test_bundles_that_follow_one_another_are_all_read() -> None:
     first, second = some_bundle(), some_bundle(sequence=8)
     assert read_bundles(encode_bundle(first) + encode_bundle(second)) == (first, second)
