@@ -19,7 +19,7 @@ from flight.autonomy.tasks import TASKS, conclude, policy_from, policy_integers
 from flight.autonomy.terrain import TerrainPolicy
 from flight.autonomy.xrf import XrfPolicy
 from flight.instant import Instant
-from flight.product.codecs import decode, encode
+from flight.product.codecs import CODECS, decode, encode
 from flight.product.errors import WireError
 from flight.product.journal import GENESIS, enter, stamp
 from flight.product.part import ProductId, ProductKind
@@ -98,11 +98,12 @@ def test_tiles_that_show_the_site_go_ahead_and_no_tile_goes_twice():
     assert (region_plan.slot, region_plan.kind) == (Slot.REGION, ProductKind.REGION)
     assert (frame_plan.slot, frame_plan.kind) == (Slot.FRAME, ProductKind.FRAME)
     assert sorted((*first, *rest), key=str) == sorted(parts, key=str)
-    evidence = decode(whole.codec, 1, first)
+    version = CODECS[whole.codec].version
+    evidence = decode(whole.codec, version, first)
     top, left, rows, columns = region(SITE, frame.samples.shape)
     assert evidence.present[top : top + rows, left : left + columns].all()
     assert not evidence.present.all()
-    assert (decode(whole.codec, 1, (*rest, *first)).samples == frame.samples).all()
+    assert (decode(whole.codec, version, (*rest, *first)).samples == frame.samples).all()
 
 
 def test_a_frame_of_one_tile_has_its_region_cut_out():
