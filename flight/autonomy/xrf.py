@@ -31,6 +31,9 @@ class XrfPolicy:
     sigma: tuple[int, ...] = ()
     """(oxides, decades) row by row: 1 standard deviation on held-out missions, in 1/1000 of a
     mass percent."""
+    typical: tuple[int, ...] = ()
+    """Root mean square abundance of those missions' samples, one an oxide, in 1/1000 of a mass
+    percent: of what there is more of, the error is larger in proportion."""
     redrawn: tuple[int, ...] = ()
     """Zero point of the redrawn spectrum, and a raw step of it in 1/1000 of an input step."""
     most_misfit: tuple[int, ...] = ()
@@ -42,13 +45,18 @@ class XrfPolicy:
         if len(self.metals) != len(self.natural_permille):
             raise ValueError("metals and natural_permille must be as many")
         oxides_, decades = len(oxides.METALS), len(oxides.DECADES)
-        tables = (self.centre, self.step, self.sigma, self.redrawn, self.most_misfit)
+        tables = (
+            self.centre, self.step, self.sigma, self.typical, self.redrawn, self.most_misfit,
+        )  # fmt: skip
         sizes = tuple(len(table) for table in tables)
-        wanted = (oxides_, oxides_, oxides_ * decades, 2, decades)
+        wanted = (oxides_, oxides_, oxides_ * decades, oxides_, 2, decades)
         if any(sizes) and sizes != wanted:
             raise ValueError(
-                f"centre, step, sigma, redrawn and most_misfit need {wanted} entries, or none"
+                "centre, step, sigma, typical, redrawn and most_misfit need"
+                f" {wanted} entries, or none"
             )
+        if min(self.typical, default=1) < 1:
+            raise ValueError("typical must be above 0")
 
 
 def conclude(
@@ -97,7 +105,13 @@ def _oxides(frame: Frame, outputs: tuple[Tensor, ...], policy: XrfPolicy) -> tup
             Kind.OXIDE,
             label=metal,
             score=int(abundance),
-            extent=policy.sigma[index * len(oxides.DECADES) + decade],
+            extent=int(sigma * max(typical, abundance) // typical),
         )
-        for index, (metal, abundance) in enumerate(zip(oxides.METALS, found, strict=True))
+        for metal, abundance, sigma, typical in zip(
+            oxides.METALS,
+            found,
+            policy.sigma[decade :: len(oxides.DECADES)],
+            policy.typical,
+            strict=True,
+        )
     )

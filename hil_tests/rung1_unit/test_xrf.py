@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ POLICY = XrfPolicy(
     centre=tuple(range(10_000, 90_000, 10_000)),
     step=(1_000_000,) * len(METALS),
     sigma=tuple(range(len(METALS) * len(DECADES))),
+    typical=(100_000,) * len(METALS),
     redrawn=(0, 1000),
     most_misfit=(50, 40, 30, 20),
 )
@@ -50,6 +53,13 @@ def test_abundance_and_error_come_from_the_policys_integers():
     roots = [10 * (i + 1) + 2 * (i - 4) for i in range(8)]
     assert [f.score for f in found] == [10 * max(root, 0) ** 2 for root in roots]
     assert [f.extent for f in found] == [4 * i + 1 for i in range(8)]
+
+
+def test_of_what_there_is_more_of_the_error_is_larger_in_proportion():
+    flat = frame(np.full(2000, 500))
+    usual = replace(POLICY, typical=(1_000,) * 8, sigma=(100,) * 32)
+    found = [f for f in conclude(flat, outputs(flat), 0, usual) if f.kind is Kind.OXIDE]
+    assert [f.extent for f in found] == [max(100, f.score // 10) for f in found]
 
 
 def test_an_abundance_below_zero_is_zero():

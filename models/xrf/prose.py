@@ -23,8 +23,8 @@ KNOWN_FAILURES = (
     ),
     "Rough or layered surfaces were simulated only as errors of the lines' strengths.",
     (
-        "The errors told are for lunar abundances: BCR-2G has ten times their potassium, and its "
-        "K2O is off by four of the errors told."
+        "The errors told are those on simulated lunar samples, larger in proportion where there is "
+        "more of an oxide; what a real instrument adds is not in them."
     ),
     (
         "int8 against float on held-out missions at 1e5 counts: CaO 2 % worse, the other oxides "

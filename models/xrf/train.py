@@ -89,6 +89,8 @@ class Limits:
 
     sigma: np.ndarray
     """(oxides, decades) root mean square errors in percent."""
+    typical: np.ndarray
+    """(oxides,) root mean square abundances in percent."""
     misfit: np.ndarray
     """(decades,) largest misfit of a spectrum that is not strange, in 1/1000 of an octave."""
 
@@ -112,7 +114,8 @@ def _limits(
     glass = _bins(response.glass)
     thinned = [rng.binomial(glass, min(1, total / glass.sum())) for total in DECADES]
     real = [_answer(flying, counts[None])[1][0] * GLASS_MARGIN for counts in thinned]
-    return Limits(np.sqrt(errors).T, np.maximum(known_share, real))
+    typical = np.sqrt((known.percent[:, : len(ANSWERED)] ** 2).mean(axis=0))
+    return Limits(np.sqrt(errors).T, typical, np.maximum(known_share, real))
 
 
 def _answer(trained: Trained, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -155,6 +158,7 @@ def _policy(graph: Graph, standard: Standard, limits: Limits) -> XrfPolicy:
         centre=_whole(centre * 1e4),
         step=_whole(per_step * 1e7),
         sigma=_whole(limits.sigma * 1e3),
+        typical=_whole(limits.typical * 1e3),
         redrawn=(drawn.zero_point, round(1000 * drawn.scale / INPUT_SCALE)),
         most_misfit=_whole(np.ceil(limits.misfit)),
     )
