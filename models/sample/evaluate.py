@@ -34,12 +34,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.measured import record
 from models.sample import data
 from models.sample.casefile import FormError, read_cases
 from models.sample.data import Cases
 from models.sample.judges import Judged, calibrated
-from models.sample.scoring import metrics
+from models.sample.scoring import Heads, metrics
 
 FOLDER = Path(__file__).resolve().parent
 CASES = 1500
@@ -77,14 +79,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def own_regimes(judged: list[Judged], count: int) -> Report:
     """Return the report on all held-out regimes together, and on each."""
     regimes = data.held_out(count)
-    whole = report_on(judged, data.together(regimes.values()))
-    parts = {name: report_on(judged, cases) for name, cases in regimes.items()}
+    said = {name: [j.judge(cases) for j in judged] for name, cases in regimes.items()}
+    every = [np.concatenate(heads) for heads in zip(*said.values(), strict=True)]
+    whole = _report(judged, every, data.together(regimes.values()))
+    parts = {name: _report(judged, said[name], cases) for name, cases in regimes.items()}
     return {**whole, "sets": {"all_regimes": whole, **parts}}
 
 
 def report_on(judged: list[Judged], cases: Cases) -> Report:
     """Return every judge's metrics on some cases."""
-    figures = {j.name: metrics(j.judge(cases), cases, j.policy) for j in judged}
+    return _report(judged, [j.judge(cases) for j in judged], cases)
+
+
+def _report(judged: list[Judged], heads: list[Heads], cases: Cases) -> Report:
+    figures = {
+        j.name: metrics(said, cases, j.policy) for j, said in zip(judged, heads, strict=True)
+    }
     int8, float_ = figures.pop("int8"), figures.pop("float")
     opened = int((~cases.sealed).sum())
     return {

@@ -1,5 +1,7 @@
 """What an engineer would read off a case by hand: the classical methods' input."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ NAMES = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=8)
 def features_of(cases: Cases) -> Features:
     """Return (N, 25) numbers, by NAMES."""
     return np.stack([_features(inputs[:, :, 0]) for inputs in cases.inputs])
