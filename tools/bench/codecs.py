@@ -140,6 +140,7 @@ def _against(samples: Array, found: dict[str, Anchor]) -> Figures:
         figures[name] = {
             "bits_per_sample": 8 * len(data) / samples.size,
             "encode_mb_s": samples.nbytes / encode_s / 1e6,
+            "decode_mb_s": None,
         }
         if decoder is not None:
             decode_s, _ = _best_seconds(lambda decoder=decoder, data=data: decoder(data), 1)
