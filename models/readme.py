@@ -83,7 +83,9 @@ def figure(interval: Any) -> str:
     """Return a [value, low, high] for people."""
     if not isinstance(interval, list) or not interval:
         return "-"
-    value, *ends = (f"{number:.3f}" for number in interval)
+    # A rate that must be small needs its digits.
+    digits = 4 if interval[0] < 0.01 else 3
+    value, *ends = (f"{number:.{digits}f}" for number in interval)
     return f"{value} ({'-'.join(ends)})" if ends else value
 
 

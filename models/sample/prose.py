@@ -12,6 +12,26 @@ KNOWN_FAILURES = (
         "mechanism needs its own simulator figures, channel table and training run."
     ),
     (
+        "Fine grains leave more cases near the seal's tolerance: there 11.7 % have no answer, beyond "
+        "the 10 % aimed at; in each other regime and over all it is less."
+    ),
+    (
+        "Seal and jam are told from telemetry: shown that alone, the network does as well, and the "
+        "picture adds the spill (0.927 told right against 0.834) and little else. Shown the "
+        "picture alone it leaves nine cases of ten unanswered."
+    ),
+    (
+        'Plain limits on gaps, force and current come close: 0.16 % false "sealed" and 8.7 % '
+        "without an answer, against 0.02 % and 7.5 %. What makes either safe is the guards: on the "
+        "first draw of the test regimes the same model without them called 0.73 % of the open "
+        "canisters sealed."
+    ),
+    (
+        "The rate without an answer differs from the float twin's by 2.6 % of itself (0.0752 "
+        "against 0.0772): beyond the 1 % aimed at. Every other rate is within 1 %, or differs by "
+        "single cases."
+    ),
+    (
         "A gap sensor that loses counts in the last 0.3 mm, by about as much as a grain holds the "
         "lid off, hides the grain: no guard looks there, and the model was not shown it."
     ),
@@ -77,5 +97,9 @@ def prose() -> dict[str, Any]:
             ),
             "data_licence": "Apache-2.0, as the simulator",
             "command": "python -m models.sample.train",
+            "reproducible": (
+                "Drawn cases, a shortened training and the classical fits came out the same byte "
+                "for byte twice; the whole training, in the steps of its command, was run once."
+            ),
         },
     }
