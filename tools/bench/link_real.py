@@ -26,11 +26,11 @@ from tools.bench.link_ends import free_addresses
 from tools.bench.link_node import DAY_MS, End
 
 SENDER, RECEIVER = 1, 2
-BACKLOG_S = 8
-"""Line time worth of bundles that wait in the sending store, so that the link never idles."""
+BACKLOG_S = 16
+"""Line time worth of bundles that wait or are under way, so that the link never idles."""
 DRAIN_S = 90
-CATCH_UP_MS = 500
-"""This process turns all links and plays all channels: it wakes later than a board does."""
+CATCH_UP_MS, MARGIN_MS = 500, 1000
+"""This process turns all links and plays all channels: it wakes, and answers, later than a board."""
 WARM_UP_S = 20
 """Left out: the link is not steady before bundles are repeated as fast as they are lost."""
 
@@ -69,14 +69,13 @@ class Line:
         return min(ns for ns in due if ns is not None)
 
     def feed(self) -> None:
-        """Keep bundles waiting in the sending store."""
+        """Keep bundles waiting in the sending store, or on their way."""
         now = BoardClock().now()
-        backlog = self.channel.rate_bytes_s * BACKLOG_S + 2 * self.size
-        while self.left.store.status().used_bytes < backlog:
+        backlog = 4 + self.channel.rate_bytes_s * BACKLOG_S // self.size
+        while self.sent - len(self.seen) < backlog:
             self.left.node.send(
                 self.payload, destination=ipn(RECEIVER, 65), priority=1, lifetime_ms=DAY_MS, now=now
             )
-            self.left.node.store_ready(now)
             self.sent += 1
 
     def turn(self) -> None:
@@ -111,7 +110,7 @@ class Line:
             open_ram_store(StoreSettings(Path())),
             own,
             peer,
-            LtpSettings(catch_up_ms=CATCH_UP_MS),
+            LtpSettings(catch_up_ms=CATCH_UP_MS, margin_ms=MARGIN_MS),
             rate_bytes_s=self.channel.rate_bytes_s,
             one_way_ms=self.channel.one_way_ns // 10**6,
         )
