@@ -1,7 +1,7 @@
 """Measure the sample model on cases it never saw.
 
     python -m models.sample.evaluate [--cases N] [--json]
-        its own held-out regimes of the simulator, N cases each (default 1500): lighting, fine and
+        its own held-out regimes of the simulator, N cases each (default 3000): lighting, fine and
         coarse grains, friction, sensors, kinds of fault, and most of these together; none of them
         was trained or calibrated on
     python -m models.sample.evaluate --frames FILE.npz [--json]
@@ -44,7 +44,7 @@ from models.sample.judges import Judged, calibrated
 from models.sample.scoring import Heads, metrics
 
 FOLDER = Path(__file__).resolve().parent
-CASES = 1500
+CASES = 3000
 COMMAND = "python -m models.sample.evaluate"
 EXACT = "value, low, high: exact 95 % interval (Clopper and Pearson)"
 Report = dict[str, Any]
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=Path, metavar="FILE.npz", help="your own cases")
-    parser.add_argument("--cases", type=int, default=CASES, help="cases a regime (default 1500)")
+    parser.add_argument("--cases", type=int, default=CASES, help="cases a regime (default 3000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--model", type=Path, default=FOLDER, help="folder of model and card")
     parser.add_argument("--card", action="store_true", help="write its own sets' figures there")

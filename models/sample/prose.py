@@ -12,8 +12,8 @@ KNOWN_FAILURES = (
         "mechanism needs its own simulator figures, channel table and training run."
     ),
     (
-        "Fine grains leave more cases near the seal's tolerance: there 11.7 % have no answer, beyond "
-        "the 10 % aimed at; in each other regime and over all it is less."
+        "Fine grains leave more cases near the seal's tolerance: there 11.7 % have no answer, "
+        "beyond the 10 % aimed at; in each other regime and over all it is less."
     ),
     (
         "Seal and jam are told from telemetry: shown that alone, the network does as well, and the "
