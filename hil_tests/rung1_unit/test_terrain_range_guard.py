@@ -78,7 +78,7 @@ def test_hardly_a_true_hazard_escapes_the_guard() -> None:
     assert Limits().slope_deg == 10
 
 
-SCENE = make_scene(np.random.default_rng(3))
+SCENE = make_scene(np.random.default_rng(6))
 PICTURE = Frame("nav", SensorKind.CAMERA, 4, Instant(9, 0), SCENE.frame, axis=(PIXEL_UM,))
 IMAGE = Frame(
     "lidar",
