@@ -26,7 +26,12 @@ PARTS = ("simulated", "loopback", "durable", "codec")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this bench."""
-    parser.add_argument("--real", type=float, metavar="S", help="seconds over real sockets, too")
+    parser.add_argument(
+        "--real",
+        type=float,
+        metavar="S",
+        help="over real sockets too, for S seconds: 150 is enough",
+    )
     parser.add_argument("--only", choices=(*PARTS, "real"), help="one part of it")
     parser.add_argument("--details", action="store_true", help="the figures behind the figures")
     parser.add_argument("--directory", type=Path, help="on the medium for the durable stores")
@@ -47,7 +52,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         figures["codec_over_pyd3tn"] = codec["codec_over_pyd3tn"]
         details["codec_us"] = codec["us"]
     if arguments.real or arguments.only == "real":
-        real = link_real.goodput(SIZES, LOSSES, arguments.real or 120)
+        real = link_real.goodput(SIZES, LOSSES, arguments.real or 150)
         details["real_bursts"] = {name: found.pop("bursts") for name, found in real.items()}
         figures["real_goodput_over_limit"] = real
     return figures | ({"details": details} if arguments.details else {})

@@ -30,7 +30,7 @@ BACKLOG_S = 16
 """Line time worth of bundles that wait or are under way, so that the link never idles."""
 DRAIN_S = 90
 CATCH_UP_MS, MARGIN_MS = 500, 1000
-"""This process turns all links and plays all channels: it wakes, and answers, later than a board."""
+"""This process turns all links and plays all channels: it wakes and answers late."""
 WARM_UP_S = 20
 """Left out: the link is not steady before bundles are repeated as fast as they are lost."""
 
