@@ -6,7 +6,7 @@ The input is a pattern that needs no file: element i, in C order over the whole 
 
 (2654435761 is 2**32 over the golden ratio: neighbours differ and every int8 value occurs). The
 card lists a few hundred spread samples of each output and how far the fast kernels may stray
-from them; the reference kernels must hit them exactly.
+from them; the reference kernels of the runtime that wrote the card must hit them exactly.
 """
 
 from collections.abc import Sequence

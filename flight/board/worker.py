@@ -20,7 +20,13 @@ import numpy as np
 from flight.board.card import Card, CardError, read_card, read_model
 from flight.board.known_answer import disagreement, pattern
 from flight.board.messages import MessageReader, Say, SharedMemory, pack_message
-from flight.board.runtime import Runtime, RuntimeModelError, load, runtime_name
+from flight.board.runtime import (
+    Runtime,
+    RuntimeModelError,
+    has_golden_kernels,
+    load,
+    runtime_name,
+)
 from flight.product.errors import WireError
 from flight.product.records import Fields
 from flight.product.values import NoAnswer
@@ -46,7 +52,7 @@ class _Worker:
         self._memory = memory
         self._answers = answers
         self._models: dict[str, _Model] = {}
-        self._exact = False
+        self._reference = False
 
     def act(self, say: Say, fields: Fields) -> None:
         """Do what one message asks and answer it."""
@@ -70,7 +76,7 @@ class _Worker:
         limit = fields.integer("memory limit")
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        self._exact = fields.boolean("reference kernels")
+        self._reference = fields.boolean("reference kernels")
         rows = fields.array("models", most=64)
         models = [rows.array("model") for _ in range(rows.left())]
         refusals = []
@@ -85,11 +91,11 @@ class _Worker:
         try:
             card = read_card(folder)
             data = read_model(folder, digest)
-            runtime = load(data, "reference" if self._exact else "fast")
+            runtime = load(data, "reference" if self._reference else "fast")
         except (CardError, RuntimeModelError) as error:
             return str(error)
         model = _Model(card, data, runtime)
-        wrong = _wrong(model, exact=self._exact)
+        wrong = _wrong(model, exact=self._reference and has_golden_kernels())
         if not wrong:
             self._models[name] = model
         return wrong
@@ -141,7 +147,7 @@ class _Worker:
 
     def _check(self) -> str:
         for name, model in self._models.items():
-            wrong = _wrong(model, exact=self._exact)
+            wrong = _wrong(model, exact=self._reference and has_golden_kernels())
             if hashlib.sha256(model.data).digest() != model.card.digest:
                 wrong = "its weights changed in memory"
             if wrong:

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from select import select
 from shutil import copytree
@@ -19,6 +19,7 @@ from flight.board.jobs import Answer, EncodeJob, InferJob, ModelFile, WorkerSett
 from flight.board.known_answer import disagreement, pattern
 from flight.board.lane import LONGEST_PAUSE_S
 from flight.board.supervisor import Supervisor
+from flight.chosen import packaged_model
 from flight.instant import Instant
 from flight.product.codecs import CODECS, CodecId, Options, decode
 from flight.product.values import NoAnswer
@@ -308,3 +309,14 @@ def test_workers_die_with_a_control_process_that_was_killed() -> None:
             assert select([watch], [], [], PATIENCE_S)[0], f"worker {pid} outlived its parent"
         finally:
             os.close(watch)
+
+
+@pytest.mark.parametrize("task", ["terrain", "sample", "mineral", "xrf"])
+def test_every_packaged_model_flies_on_reference_kernels_too(task: str):
+    folder = packaged_model(task)
+    card = read_card(folder)
+    settings = WorkerSettings(reference_kernels=True, hot_spare=False)
+    file = ModelFile(card.name, folder, card.digest)
+    with closing(Supervisor(settings, (file,), BoardClock().now())) as supervisor:
+        answer = answer_of(supervisor, InferJob(card.name, pattern(card.input.shape, 1)))
+    assert answer.inference is not None, answer.detail
