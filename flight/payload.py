@@ -23,7 +23,7 @@ from flight.companions import Companions
 from flight.instant import Instant
 from flight.outbox import About, Outbox
 from flight.product.events import Event, Happening
-from flight.product.journal import Step, enter, stamp
+from flight.product.journal import enter, stamp, step_of
 from flight.product.part import DIGEST_PREFIX_BYTES, ProductId
 from flight.product.values import Frame, Kind, NoAnswer, Tensor
 
@@ -273,24 +273,15 @@ class Payload:
             frame_bytes=frame.samples.nbytes,
             room_bytes=room_bytes,
         )
-        step = Step(
+        step = step_of(
+            frame,
+            outputs,
             number=past.next_step,
             boot=self._boot,
             now=now,
-            sensor=frame.sensor,
-            kind=frame.kind,
             task=instrument.task,
-            frame_number=frame.number,
-            taken=frame.taken,
-            frame=stamp(frame.samples),
-            sample_bytes=frame.samples.dtype.itemsize,
-            axis=frame.axis,
-            unit_counts=frame.unit_counts,
-            live_ms=frame.live_ms,
-            frame_name=frame.name[:255],
             model_digest=instrument.model_digest,
             no_answer=no_answer,
-            outputs=tuple(stamp(output) for output in outputs),
             room_bytes=room_bytes,
             first_product=self.next_product(PRODUCTS_A_STEP).number,
         )

@@ -198,6 +198,43 @@ def as_samples(
     raise WireError(f"samples of {sample_bytes} bytes are not known")
 
 
+def step_of(
+    frame: Frame,
+    outputs: tuple[Tensor, ...],
+    *,
+    number: int,
+    boot: int,
+    now: Instant,
+    task: str,
+    model_digest: bytes,
+    no_answer: int,
+    room_bytes: int,
+    first_product: int,
+) -> Step:
+    """Return the step in which a frame and a model's raw outputs are decided about."""
+    return Step(
+        number=number,
+        boot=boot,
+        now=now,
+        sensor=frame.sensor,
+        kind=frame.kind,
+        task=task,
+        frame_number=frame.number,
+        taken=frame.taken,
+        frame=stamp(frame.samples),
+        sample_bytes=frame.samples.dtype.itemsize,
+        axis=frame.axis,
+        unit_counts=frame.unit_counts,
+        live_ms=frame.live_ms,
+        frame_name=frame.name[:255],
+        model_digest=model_digest,
+        no_answer=no_answer,
+        outputs=tuple(stamp(output) for output in outputs),
+        room_bytes=room_bytes,
+        first_product=first_product,
+    )
+
+
 def frame_of(step: Step, samples: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Frame:
     """Return the frame of a step around its samples, which are cast to the step's width.
 

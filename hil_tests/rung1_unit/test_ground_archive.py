@@ -8,7 +8,8 @@ from ground.archive import CATALOGUE_FILE, open_archive, reindex
 from ground.catalogue import CatalogueError
 from ground.raw import RawError, raw_files
 from ground.rows import Filter
-from tools.sim.downlink import START_MS, Board, camera, whole_run
+from tools.sim.downlink import Board, whole_run
+from tools.sim.exposures import START_MS, camera
 
 ARRIVALS = whole_run()
 

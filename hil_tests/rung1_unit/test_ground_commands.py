@@ -11,7 +11,8 @@ from flight.product.status import CommandKind, Reply
 from ground.__main__ import main
 from ground.archive import open_archive
 from ground.requests import MOST_WAITING, RequestError, queue_request, read_requests
-from tools.sim.downlink import START_MS, Board, whole_run
+from tools.sim.downlink import Board, whole_run
+from tools.sim.exposures import START_MS
 
 ARRIVALS = whole_run()
 ASKED = {

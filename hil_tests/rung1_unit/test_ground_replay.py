@@ -14,7 +14,8 @@ from ground.library import Library
 from ground.replay import Outcome, replay
 from ground.rows import Filter
 from ground.verify import verify_frames
-from tools.sim.downlink import Board, camera, whole_run
+from tools.sim.downlink import Board, whole_run
+from tools.sim.exposures import camera
 
 ARRIVALS = whole_run()
 

@@ -15,7 +15,8 @@ from ground.report.page import write_report
 from ground.rows import Filter
 from ground.show import show
 from ground.words import finding_words, verdict_name
-from tools.sim.downlink import Board, sample
+from tools.sim.downlink import Board
+from tools.sim.exposures import sample
 
 EXPOSURES = [sample(number) for number in range(3)]
 

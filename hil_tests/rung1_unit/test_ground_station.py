@@ -20,7 +20,8 @@ from flight.relay.store.values import Reason, Trouble
 from ground.archive import open_archive
 from ground.requests import queue_request, read_requests
 from ground.station import Station, _trouble
-from tools.sim.downlink import GROUND_NODE, NODE, START_MS, whole_run
+from tools.sim.downlink import GROUND_NODE, NODE, whole_run
+from tools.sim.exposures import START_MS
 
 PLAN = "a contact +0 +3600 1 3 1000000\na contact +0 +3600 3 1 1000000\na range +0 +3600 1 3 0\n"
 
