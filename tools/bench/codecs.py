@@ -29,6 +29,8 @@ LONG_S = 1.0
 """A run of so long is not repeated: the whole bench must end within ten minutes."""
 LOSSES = (1, 5, 20)
 """Percent of parts dropped."""
+LOSS_TILE = 128
+"""Small enough for some dozens of parts, large enough for the bench to end."""
 KINDS = ("cube", "image", "map", "housekeeping", "xrf")
 DEFAULT_FILES = {
     "cube": "compression/cubes/*.npy",
@@ -201,7 +203,7 @@ def _image(path: Path, arguments: argparse.Namespace) -> Figures:
         **_ours(CodecId.IMAGE, image),
         **_bounded(CodecId.IMAGE, image, 2),
         "progressive": {**lattice, **prefixes},
-        "loss": _usable(CodecId.LATTICE, image, tile=64),
+        "loss": _usable(CodecId.LATTICE, image, tile=LOSS_TILE),
         "anchors": {} if arguments.no_anchors else _against(image, anchors()),
     }
 
