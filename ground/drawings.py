@@ -135,8 +135,10 @@ def _draw_hazards(about: Subject) -> Figure | None:
     if len(shape) != 2:
         return None
     top, left, side = square(shape)
+    hazard = array.samples == Ground.HAZARD
     hazards = HazardMap(
-        hazard=array.samples == Ground.HAZARD,
+        hazard=hazard,
+        strength=about.hazard_strength(hazard),
         shadow=array.samples == Ground.SHADOW,
         forbidden=array.samples == Ground.FORBIDDEN,
         present=array.present,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from flight.autonomy.downlink import allowed_error
 from flight.product.codecs import Decoded
 from flight.product.errors import WireError
@@ -10,9 +12,12 @@ from flight.product.part import Header, ProductKind
 from flight.product.values import Finding, Kind, SensorKind
 from ground.console import clean
 from ground.library import Library
-from ground.pictures.values import Site, View, Words
+from ground.pictures.values import Grey, Mask, Site, View, Words
 from ground.times import utc
 
+SUREST_STEPS = 96
+"""A raw output so far above the least hazardous cell's is drawn at full strength."""
+FAINTEST = 0.15
 BRIGHTNESS_PM = 1_500_000
 """A cube's brightness is drawn at the band nearest to this: no mineral of ours absorbs there."""
 
@@ -78,6 +83,20 @@ class Subject:
             return self.library.read(row.header.id).array
         except WireError:
             return None
+
+    def hazard_strength(self, hazard: Mask) -> Grey:
+        """Return how strongly to draw each cell, 0 to 1, by how sure the model was of a hazard.
+
+        1 everywhere where its raw output has not arrived.
+        """
+        outputs = self.companion(ProductKind.OUTPUTS)
+        fits = outputs is not None and outputs.samples.shape == (1, *hazard.shape, 2)
+        if outputs is None or not fits or not outputs.complete or not hazard.any():
+            return np.ones(hazard.shape, np.float32)
+        logits = outputs.samples[0, :, :, 0].astype(np.float32)
+        above: Grey = np.clip((logits - logits[hazard].min()) / np.float32(SUREST_STEPS), 0, 1)
+        strength: Grey = FAINTEST + (1 - FAINTEST) * above
+        return strength
 
     def view(self, array: Decoded) -> View:
         """Return a camera picture, however coarse, in the frame's own pixels."""

@@ -69,7 +69,7 @@ def draw_hazards(
     hatch_absent(axes, hazards.present, hazards.extent)
     share = _shares(hazards)
     handles = [
-        Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %"),
+        Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %, darker: surer"),
         Patch(facecolor=SHADOW, alpha=0.8, label=f"deep shadow  {share[1]:.1f} %"),
         *([Patch(facecolor=FORBIDDEN, label=f"range  {share[2]:.1f} %")] if share[2] else []),
         *handles,
@@ -142,6 +142,7 @@ def _overlay(hazards: HazardMap, *, solid: bool) -> Colours:
         overlay[:] = (0.93, 0.94, 0.955, 1.0)
     overlay[hazards.shadow] = (0.15, 0.55, 0.95, strength)
     overlay[hazards.hazard] = (0.835, 0.369, 0.0, strength)
+    overlay[hazards.hazard, 3] = np.minimum(1, 1.5 * strength) * hazards.strength[hazards.hazard]
     overlay[hazards.forbidden] = (0.8, 0.475, 0.655, strength)
     overlay[~hazards.present] = 0
     return overlay

@@ -50,6 +50,8 @@ class HazardMap:
 
     hazard: Mask
     shadow: Mask
+    strength: Grey
+    """(rows, columns) 0 to 1: how strongly to draw a hazard."""
     forbidden: Mask
     """By the range image, where the model sees no hazard."""
     present: Mask

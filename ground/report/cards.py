@@ -91,7 +91,7 @@ def _camera(library: Library, header: Header, entry: JournalEntry) -> Html:
     if frame is not None and frame.array.samples.ndim == 2:
         layers.append(grey_image(frame.view(frame.array)))
     if hazards is not None and hazards.array.samples.ndim == 2:
-        layers.append(tag("g", _hazards(hazards.array, (shape[0], shape[1])), class_="overlay"))
+        layers.append(tag("g", _hazards(hazards, (shape[0], shape[1])), class_="overlay"))
     if not layers:
         return _absent("pictures have not arrived")
     site = hazards.site if hazards else (frame.site if frame else None)
@@ -112,11 +112,13 @@ def _camera(library: Library, header: Header, entry: JournalEntry) -> Html:
     )
 
 
-def _hazards(array: Decoded, shape: tuple[int, int]) -> Html:
-    top, left, side = square(shape)
+def _hazards(about: Subject, shape: tuple[int, int]) -> Html:
+    array, (top, left, side) = about.array, square(shape)
+    hazard = array.samples == Ground.HAZARD
     colours = np.zeros((*array.samples.shape, 4), np.uint8)
     colours[array.samples == Ground.SHADOW] = (38, 140, 242, 120)
-    colours[array.samples == Ground.HAZARD] = (213, 94, 0, 125)
+    colours[hazard] = (213, 94, 0, 0)
+    colours[hazard, 3] = 190 * about.hazard_strength(hazard)[hazard]
     colours[array.samples == Ground.FORBIDDEN] = (204, 121, 167, 125)
     colours[~array.present] = (128, 128, 128, 150)
     return colour_image(colours, (left - 0.5, left + side - 0.5, top + side - 0.5, top - 0.5))

@@ -29,9 +29,9 @@ from ground.verify import verify_frames
 MOST_CARDS = 120
 """Frames with a card; further ones stand in the table of decisions only."""
 _CAMERA_WORDS = (
-    "Orange is hazard, blue is deep shadow, purple is what a range image forbids beside them, the"
-    " green ring is the chosen site with its clear"
-    " radius. Coarse pictures are thumbnails: whole frames come at priority 3."
+    "Orange is hazard, the darker the surer; blue is deep shadow, purple is what a range image"
+    " forbids beside them, the green ring is the chosen site with its clear radius. Coarse pictures"
+    " are thumbnails: whole frames come at priority 3."
 )
 _CUBE_WORDS = (
     "Brightness where the cube is here, the class of each pixel, and the strangest spectra."
