@@ -148,7 +148,7 @@ def _draw_hazards(about: Subject) -> Figure | None:
     )
     return draw_hazards(
         hazards,
-        about.words("Hazard map"),
+        about.words("Hazard map (darker: surer)"),
         frame=about.view(frame) if frame and frame.samples.ndim == 2 else None,
         shape=(shape[0], shape[1]),
         site=about.site,

@@ -69,7 +69,7 @@ def draw_hazards(
     hatch_absent(axes, hazards.present, hazards.extent)
     share = _shares(hazards)
     handles = [
-        Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %, darker: surer"),
+        Patch(facecolor=HAZARD, alpha=0.75, label=f"hazard  {share[0]:.1f} %"),
         Patch(facecolor=SHADOW, alpha=0.8, label=f"deep shadow  {share[1]:.1f} %"),
         *([Patch(facecolor=FORBIDDEN, label=f"range  {share[2]:.1f} %")] if share[2] else []),
         *handles,
