@@ -39,7 +39,7 @@ def seen(samples: NDArray[np.generic], pixels: int, *, reach: int) -> Tensor | N
     if min(samples.shape) < pixels:
         return None
     highest = samples.max()
-    clipped = np.count_nonzero(samples == highest)
+    clipped = int(np.count_nonzero(samples == highest))
     if clipped * 1000 > MOST_CLIPPED_PERMILLE * samples.size:
         return None
     width = np.uint32 if int(highest) * samples.size < 1 << 32 else np.uint64

@@ -109,4 +109,4 @@ def departures(tensor: Tensor, redrawn: Tensor, grid: tuple[int, ...]) -> Counts
 def misfit(departure: Counts, binned: Counts) -> int:
     """Return the mean size of one spectrum's departures, over bins that hold enough counts."""
     counted = binned >= LEAST_IN_BIN
-    return int(np.abs(departure[counted]).sum()) // max(np.count_nonzero(counted), 1)
+    return int(np.abs(departure[counted]).sum()) // max(int(np.count_nonzero(counted)), 1)

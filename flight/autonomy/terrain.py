@@ -226,4 +226,4 @@ def _squared_distance_from(site: tuple[int, int], closed: Mask) -> int:
 
 
 def _permille(mask: Mask) -> int:
-    return np.count_nonzero(mask) * 1000 // mask.size
+    return int(np.count_nonzero(mask)) * 1000 // mask.size
