@@ -6,7 +6,6 @@ damaged model can take its process down.
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +16,11 @@ from flight.product.values import Tensor
 GOLDEN_RUNTIME = "tflite-runtime 2.14"
 Kernels: TypeAlias = Literal["fast", "reference"]
 """reference: the same bits on every machine, for golden vectors; fast: within two steps of it."""
+_RESOLVERS: dict[Kernels, tuple[str, ...]] = {
+    "reference": ("BUILTIN_REF",),
+    "fast": ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+}
+"""Sets of kernels, the first that takes the model: ai-edge-litert's fastest refuses some slices."""
 
 
 class RuntimeModelError(ValueError):
@@ -34,7 +38,7 @@ class _Interpreter(Protocol):
     def get_tensor(self, tensor_index: int) -> Tensor: ...
 
 
-_MakeInterpreter: TypeAlias = Callable[[bytes, Kernels], _Interpreter]
+_MakeInterpreter: TypeAlias = Callable[[bytes, str], _Interpreter]
 
 
 class Runtime:
@@ -93,13 +97,15 @@ def load(model: bytes, kernels: Kernels = "fast") -> Runtime:
         RuntimeModelError: no runtime works here, or it refuses the model.
     """
     make, _ = _package()
-    try:
-        interpreter = make(model, kernels)
-        interpreter.allocate_tensors()
-    except (RuntimeError, ValueError, TypeError, AttributeError, ImportError) as error:
-        # 2.14 beside numpy 2 imports well and fails here.
-        raise RuntimeModelError(f"the runtime refuses the model: {error}") from error
-    return Runtime(interpreter)
+    for resolver in _RESOLVERS[kernels]:
+        try:
+            interpreter = make(model, resolver)
+            interpreter.allocate_tensors()
+            return Runtime(interpreter)
+        except (RuntimeError, ValueError, TypeError, AttributeError, ImportError) as error:
+            # 2.14 beside numpy 2 imports well and fails here.
+            refusal = error
+    raise RuntimeModelError(f"the runtime refuses the model: {refusal}") from refusal
 
 
 def runtime_name() -> str:
@@ -140,11 +146,11 @@ def _tflite_runtime() -> tuple[_MakeInterpreter, str]:
     from tflite_runtime import __version__
     from tflite_runtime.interpreter import Interpreter, OpResolverType
 
-    def make(model: bytes, kernels: Kernels) -> _Interpreter:
+    def make(model: bytes, resolver: str) -> _Interpreter:
         interpreter: _Interpreter = Interpreter(
             model_content=model,
             num_threads=1,
-            experimental_op_resolver_type=_resolver(OpResolverType, kernels),
+            experimental_op_resolver_type=OpResolverType[resolver],
         )
         return interpreter
 
@@ -156,19 +162,15 @@ def _litert() -> tuple[_MakeInterpreter, str]:
 
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    def make(model: bytes, kernels: Kernels) -> _Interpreter:
+    def make(model: bytes, resolver: str) -> _Interpreter:
         interpreter: _Interpreter = Interpreter(
             model_content=model,
             num_threads=1,
-            experimental_op_resolver_type=_resolver(OpResolverType, kernels),
+            experimental_op_resolver_type=OpResolverType[resolver],
         )
         return interpreter
 
     return make, f"ai-edge-litert {version('ai-edge-litert')}"
-
-
-def _resolver(kinds: type[Enum], kernels: Kernels) -> Enum:
-    return kinds["BUILTIN_REF" if kernels == "reference" else "AUTO"]
 
 
 def _index_and_shape(detail: Mapping[str, object]) -> tuple[int, tuple[int, ...]]:
