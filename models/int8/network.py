@@ -7,6 +7,7 @@ pass, gradients pass straight through, and each range learns its own ceiling (le
 Esser et al. 2020). ``export`` runs the flow once with a recorder and returns the ``Graph``.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,14 +19,14 @@ from models.int8.layers import Conv, Linear
 from models.int8.signal import InputRange, Range, Recorder, Signal, Stage
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Base of every network here: subclasses set ``input_range`` and define ``flow``."""
 
     input_range: InputRange
 
+    @abstractmethod
     def flow(self, signal: Signal) -> tuple[Signal, ...]:
         """Return the output signals for the input signal."""
-        raise NotImplementedError
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Return the real outputs, (N, C, H, W) or (N, F), for (N, H, W, C) int8 frames."""
