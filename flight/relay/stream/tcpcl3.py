@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from flight.relay.errors import WireError
+from flight.relay.stream.hearing import take_pieces
 from flight.relay.stream.outgoing import Outgoing, Transfer
 from flight.relay.stream.session import Arrived, Declined, SessionEvent, Taken
 from flight.relay.stream.settings import TcpSettings
@@ -115,15 +116,7 @@ class Tcpcl3Session:
         """Take in what came on the line."""
         self._vigil.heard(now_ns)
         self._heard += data
-        at = 0
-        try:
-            while self._state is not State.OVER:
-                after = self._step(at, now_ns)
-                if after is None:
-                    break
-                at = after
-        finally:
-            del self._heard[:at]
+        take_pieces(self._heard, lambda at: self._step(at, now_ns))
 
     def secured(self, now_ns: int) -> None:
         """Refuse: TCPCLv3 knows no TLS."""
@@ -203,6 +196,8 @@ class Tcpcl3Session:
 
     def _step(self, at: int, now_ns: int) -> int | None:
         """Take the next piece of what was heard; return the place after it, None: wait."""
+        if self._state is State.OVER:
+            return None
         if self._state is State.GREETING:
             return self._greet()
         if self._left:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import NoReturn
 
 from flight.relay.errors import WireError
+from flight.relay.stream.hearing import take_pieces
 from flight.relay.stream.session import SessionEvent
 from flight.relay.stream.settings import TcpSettings, Tls
 from flight.relay.stream.tcpcl4emission import Emission
@@ -119,15 +120,7 @@ class Tcpcl4Session:
         """Take in what came on the line."""
         self._vigil.heard(now_ns)
         self._heard += data
-        at = 0
-        try:
-            while self._state is not State.OVER:
-                after = self._step(at, now_ns)
-                if after is None:
-                    break
-                at = after
-        finally:
-            del self._heard[:at]
+        take_pieces(self._heard, lambda at: self._step(at, now_ns))
 
     def secured(self, now_ns: int) -> None:
         """Go on: TLS is up."""
@@ -193,6 +186,8 @@ class Tcpcl4Session:
 
     def _step(self, at: int, now_ns: int) -> int | None:
         """Take the next piece of what was heard; return the place after it, None: wait."""
+        if self._state is State.OVER:
+            return None
         if self._state is State.GREETING:
             return self._greet(at, now_ns)
         if self._state is State.SECURING:
