@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.grid import Integers, quotient, window_sums
+from flight.autonomy.grid import Counts, Integers, Wholes, quotient, window_sums
 from flight.product.values import Tensor
 
 FRACTION = 16
@@ -54,54 +54,65 @@ def square(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return (shape[0] - side) // 2, (shape[1] - side) // 2, side
 
 
-def block_means(samples: NDArray[np.generic], pixels: int) -> Integers:
+def block_means(samples: NDArray[np.generic], pixels: int) -> Counts:
     """Return (pixels, pixels) block means of the central square, in sixteenths of a count."""
     top, left, side = square(samples.shape)
     crop = samples[top : top + side, left : left + side]
-    # 32 bits hold the sum of any block of 16-bit counts that is not wider than 256.
-    narrow = crop.dtype.itemsize <= 2 and side <= 256 * pixels
-    wide = np.uint32 if narrow else np.int64
     block, rest = divmod(side, pixels)
+    # 32 bits hold sixteenths of the sum of 16 by 16 counts of 16 bits.
+    narrow = crop.dtype.itemsize <= 2 and side <= 16 * pixels
     if rest:
         edges = np.arange(pixels) * side // pixels
-        bands = np.add.reduceat(crop, edges, axis=0, dtype=wide)
         sizes = np.diff(np.append(edges, side))
-        sums: Integers = np.add.reduceat(bands, edges, axis=1).astype(np.int64)
-        means: Integers = sums * FRACTION // (sizes[:, None] * sizes[None, :])
-        return means
+        means = np.add.reduceat(_widened(crop, narrow=narrow), edges, axis=0)
+        means = _widened(np.add.reduceat(means, edges, axis=1), narrow=narrow)
+        np.multiply(means, FRACTION, out=means)
+        return means // _widened(sizes[:, None] * sizes, narrow=narrow)
     # Blocks of one size: whole rows are added, then whole columns, several at a time.
-    rows = crop[::block].astype(wide)
+    rows = _widened(crop[::block], narrow=narrow)
     for offset in range(1, block):
         np.add(rows, crop[offset::block], out=rows)
-    sums = rows[:, ::block].astype(np.int64)
+    sums = rows[:, ::block].copy()
     for offset in range(1, block):
         np.add(sums, rows[:, offset::block], out=sums)
-    return sums * FRACTION // (block * block)
+    np.multiply(sums, FRACTION, out=sums)
+    return np.floor_divide(sums, block * block, out=sums)
 
 
-def contrast(means: Integers, reach: int) -> NDArray[np.float64]:
+def _widened(counts: NDArray[np.generic], *, narrow: bool) -> Counts:
+    return counts.astype(np.uint32) if narrow else counts.astype(np.int64)
+
+
+def contrast(means: Counts, reach: int) -> Wholes:
     """Return each pixel's departure from the window around it, in 1/1024 of the window's mean.
 
     ``reach`` is how many pixels the window extends to either side. Surroundings darker than an
     eighth of the frame are taken for an eighth, or a wide shadow's noise would be blown up to
     relief. Whole numbers all of them (``quotient``).
     """
-    around = quotient(window_sums(means, reach), _window_sizes(means.shape, reach))
-    floor = max(int(means.sum()) // means.size // 8, 1)
-    return quotient(means * LEVEL, np.maximum(around, floor)) - LEVEL
+    window = (2 * reach + 1) ** 2
+    if int(means.max()) * window < 1 << 32:
+        sums: Counts = window_sums(means.astype(np.uint32, copy=False), reach)
+    else:
+        sums = window_sums(means.astype(np.int64, copy=False), reach)
+    around = quotient(sums, _window_sizes(means.shape, reach))
+    floor = max(int(means.sum(dtype=np.int64)) // means.size // 8, 1)
+    np.maximum(around, floor, out=around)
+    departure = quotient(means * np.float64(LEVEL), around)
+    departure -= LEVEL
+    return departure
 
 
 @lru_cache(maxsize=8)
-def _window_sizes(shape: tuple[int, ...], reach: int) -> Integers:
-    sizes = window_sums(np.ones(shape, np.int64), reach)
+def _window_sizes(shape: tuple[int, ...], reach: int) -> Wholes:
+    sizes = window_sums(np.ones(shape, np.int64), reach).astype(np.float64)
     sizes.setflags(write=False)
     return sizes
 
 
-def compress(
-    departure: NDArray[np.float64] | Integers, peak: int = PEAK, knee: int | Integers = KNEE
-) -> Tensor:
+def compress(departure: Wholes | Integers, peak: int = PEAK, knee: int | Integers = KNEE) -> Tensor:
     """Return whole departures compressed to int8, small ones nearly in proportion."""
-    # Towards zero: exact as in ``quotient``, for either sign.
-    squeezed = np.trunc(departure * peak / (np.abs(departure) + knee))
-    return np.clip(squeezed, -128, 127).astype(np.int8)
+    squeezed = np.asarray(departure * peak, np.float64)
+    squeezed /= np.abs(departure) + knee
+    # Towards zero: exact as in ``quotient``, for either sign. Less than ``peak``: 16 bits do.
+    return np.clip(squeezed.astype(np.int16), -128, 127).astype(np.int8)

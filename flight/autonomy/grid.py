@@ -1,39 +1,51 @@
 """Exact integer arithmetic on small maps: sums over windows, distances to what is closed."""
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Integers: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
+Counts: TypeAlias = Integers | NDArray[np.uint32]
+Wholes: TypeAlias = NDArray[np.float64]
+"""Whole numbers below 2 to the 53rd, which float64 carries exactly."""
+_Whole = TypeVar("_Whole", np.int64, np.uint32)
 
 
-def window_sums(values: Integers, reach: int) -> Integers:
-    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges."""
+def window_sums(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
+    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges.
+
+    In the type that ``values`` have, which must hold the sums of windows, not those of whole
+    rows: what runs over on the way comes back with the difference.
+    """
+    # Both times along rows, where numpy adds up twice as fast as from row to row.
+    across = np.ascontiguousarray(_sums_along(values, reach).T)
+    return _sums_along(across, reach).T
+
+
+def _sums_along(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
+    """Return the sums of the windows of (2 reach + 1) pixels along each row."""
     rows, columns = values.shape
     # Sums from the start, with what lies before the first and beyond the last repeated, so that
     # a window's sum is one slice less another.
-    down = np.zeros((rows + 2 * reach + 1, columns), np.int64)
-    np.cumsum(values, axis=0, out=down[reach + 1 : reach + 1 + rows])
-    down[reach + 1 + rows :] = down[reach + rows]
-    across = np.zeros((rows, columns + 2 * reach + 1), np.int64)
-    inner = across[:, reach + 1 : reach + 1 + columns]
-    np.subtract(down[2 * reach + 1 :], down[:rows], out=inner)
-    np.cumsum(inner, axis=1, out=inner)
-    across[:, reach + 1 + columns :] = inner[:, -1:]
-    sums: Integers = across[:, 2 * reach + 1 :] - across[:, :columns]
+    summed = np.zeros((rows, columns + 2 * reach + 1), values.dtype)
+    np.cumsum(values, axis=1, out=summed[:, reach + 1 : reach + 1 + columns])
+    summed[:, reach + 1 + columns :] = summed[:, reach + columns, None]
+    sums: NDArray[_Whole] = summed[:, 2 * reach + 1 :] - summed[:, :columns]
     return sums
 
 
-def quotient(dividend: Integers, divisor: Integers) -> NDArray[np.float64]:
-    """Return floored quotients of integers, as whole float64: the same on every machine.
+def quotient(dividend: Counts | Wholes, divisor: Counts | Wholes) -> Wholes:
+    """Return floored quotients of whole numbers, as float64: the same on every machine.
 
     numpy divides integers one by one, float64 several at a time. Exact as long as the dividend
     lies below 2 to the 53rd: a true quotient that is not whole lies further from the next whole
     number than float64 rounds.
     """
-    return np.floor(dividend / divisor)
+    divided: Wholes = np.divide(dividend, divisor, dtype=np.float64)
+    np.floor(divided, out=divided)
+    return divided
 
 
 def squared_distance(closed: Mask) -> Integers:
