@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from flight.relay.bpsec.crypto import decrypt, encrypt, has_crypto, unwrap_key, wrap_key
-from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, without_crc
+from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, primary_forms, without_crc
 from flight.relay.bundle import BlockFlag, BlockType, Bundle, CanonicalBlock, Reason
 from flight.relay.bundle.asb import SecurityBlock, encode_security_block, read_security_block
 from flight.relay.bundle.values import PAYLOAD_NUMBER, PRIMARY_NUMBER
@@ -77,7 +77,13 @@ def add_confidentiality(
         if target == PRIMARY_NUMBER or not block or block.type == BlockType.CONFIDENTIALITY:
             raise ValueError(f"block {target} may not be sealed (RFC 9172 section 3.8)")
         bundle = without_crc(bundle, target)
-        covered = covered_bytes(bundle, target=target, security_block=header, scope=scope)
+        covered = covered_bytes(
+            bundle,
+            target=target,
+            security_block=header,
+            scope=scope,
+            primary=next(primary_forms(bundle)),
+        )
         ciphertext, tag = encrypt(key, nonce, block.data, covered)
         bundle = _with_data(bundle, target, ciphertext)
         results.append(((_TAG, encode_bytes(tag)),))
@@ -103,9 +109,14 @@ def open_target(
     sealed = bundle.block_numbered(target)
     if sealed is None or seal.scope & least_scope != least_scope:
         return Reason.FAILED_SECURITY
-    covered = covered_bytes(bundle, target=target, security_block=block, scope=seal.scope)
-    plaintext = decrypt(seal.key, seal.nonce, sealed.data + seal.tag, covered)
-    return Reason.FAILED_SECURITY if plaintext is None else _with_data(bundle, target, plaintext)
+    for primary in primary_forms(bundle):
+        covered = covered_bytes(
+            bundle, target=target, security_block=block, scope=seal.scope, primary=primary
+        )
+        plaintext = decrypt(seal.key, seal.nonce, sealed.data + seal.tag, covered)
+        if plaintext is not None:
+            return _with_data(bundle, target, plaintext)
+    return Reason.FAILED_SECURITY
 
 
 class _Seal(NamedTuple):

@@ -1,17 +1,16 @@
 """Signatures: the block integrity block with BIB-HMAC-SHA2 (RFC 9172 section 3.7, RFC 9173 3)."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
 from flight.relay.bpsec.crypto import has_crypto, unwrap_key, wrap_key
-from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, without_crc
+from flight.relay.bpsec.scope import FULL_SCOPE, covered_bytes, primary_forms, without_crc
 from flight.relay.bundle import BlockType, Bundle, CanonicalBlock, Reason
 from flight.relay.bundle.asb import SecurityBlock, encode_security_block, read_security_block
 from flight.relay.bundle.values import PRIMARY_NUMBER
-from flight.relay.bundle.wire import encode_primary
 from flight.relay.cbor import encode_bytes, encode_uint, read_bytes, read_uint
 from flight.relay.endpoint import EndpointId
 from flight.relay.errors import WireError
@@ -69,7 +68,7 @@ def add_integrity(
     header = CanonicalBlock(BlockType.INTEGRITY, number, b"")
     results = []
     for target in targets:
-        covered = _signed_bytes(bundle, target, header, scope)[0]
+        covered = next(_signed_bytes(bundle, target, header, scope))
         results.append(((_HMAC, encode_bytes(hmac.digest(key, covered, _DIGESTS[variant]))),))
     content = SecurityBlock(
         tuple(targets), BIB_HMAC_SHA2, source, tuple(parameters), tuple(results)
@@ -129,18 +128,22 @@ def _read_claim(block: CanonicalBlock, target: int, key: bytes) -> _Claim | None
 
 def _signed_bytes(
     bundle: Bundle, target: int, security: CanonicalBlock, scope: int
-) -> tuple[bytes, ...]:
-    """Return the integrity-protected plaintext of one target (RFC 9173 section 3.7).
+) -> Iterator[bytes]:
+    """Yield what the signature of one target may be over (RFC 9173 section 3.7); we sign the first.
 
-    For a primary block there are two: the RFC's example A.3 wraps the block in a byte string,
-    its text does not. We sign as the example (and HDTN) does, and believe either.
+    For a primary block there are two kinds: the RFC's example A.3 wraps the block in a byte
+    string, its text does not. We sign as the example (and HDTN) does, and believe either.
     """
-    covered = covered_bytes(bundle, target=target, security_block=security, scope=scope)
-    if target == PRIMARY_NUMBER:
-        primary = bundle.primary.wire or encode_primary(bundle.primary)
-        return covered + encode_bytes(primary), covered + primary
     block = bundle.block_numbered(target)
-    return (covered + encode_bytes(block.data if block else b""),)
+    for primary in primary_forms(bundle):
+        covered = covered_bytes(
+            bundle, target=target, security_block=security, scope=scope, primary=primary
+        )
+        if target == PRIMARY_NUMBER:
+            yield covered + encode_bytes(primary)
+            yield covered + primary
+        else:
+            yield covered + encode_bytes(block.data if block else b"")
 
 
 def _uint(encoded: bytes | None, *, default: int) -> int:

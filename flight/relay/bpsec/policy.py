@@ -14,7 +14,7 @@ Without a rule a bundle passes as it is. Fragments are looked at when they are w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
@@ -29,6 +29,7 @@ from flight.relay.bpsec.scope import Scope
 from flight.relay.bundle import BlockType, Bundle, CanonicalBlock, Reason
 from flight.relay.bundle.asb import SecurityBlock, read_security_block
 from flight.relay.bundle.values import PAYLOAD_NUMBER, PRIMARY_NUMBER
+from flight.relay.crc import CrcType
 from flight.relay.endpoint import EndpointId
 from flight.relay.errors import WireError
 
@@ -106,10 +107,14 @@ def protect_bundle(
 
     ``random_bytes`` gives unpredictable bytes: nonces come from it. A signature under a sealed
     payload is sealed too, or it would tell which guess of the payload is right (section 3.9).
+
+    The primary block, which both cover, gets a CRC-16: ION 4.1 writes any other anew as one when
+    it forwards the bundle, and then only farside would still believe the signature.
     """
     rule = policy.rule_for(bundle)
-    if rule is None:
+    if rule is None or Demand.REQUIRE not in {rule.integrity, rule.confidentiality}:
         return bundle
+    bundle = replace(bundle, primary=replace(bundle.primary, crc_type=CrcType.CRC16))
     sealed = [PAYLOAD_NUMBER] if rule.confidentiality is Demand.REQUIRE else []
     if rule.integrity is Demand.REQUIRE:
         number = bundle.free_number()

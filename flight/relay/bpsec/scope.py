@@ -6,6 +6,7 @@ Each part is there when its scope flag says so; the target's own bytes follow in
 are the plaintext of a seal.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import IntEnum
 
@@ -28,18 +29,32 @@ FULL_SCOPE = Scope.PRIMARY | Scope.TARGET_HEADER | Scope.SECURITY_HEADER
 """Binds the target to its bundle, so that it cannot be moved to another; the default."""
 
 
+def primary_forms(bundle: Bundle) -> Iterator[bytes]:
+    """Yield the primary block as it is, then as its maker may have signed it.
+
+    ION 4.1 forwards every primary block with a CRC-16, whatever checksum it came with (its issue
+    1). The checksum follows from the rest, so a block that differs in nothing else is the same.
+    """
+    primary = bundle.primary
+    yield primary.wire or encode_primary(primary)
+    if primary.crc_type == CrcType.CRC16:
+        for crc_type in (CrcType.CRC32C, CrcType.NONE):
+            yield encode_primary(replace(primary, crc_type=crc_type))
+
+
 def covered_bytes(
-    bundle: Bundle, *, target: int, security_block: CanonicalBlock, scope: int
+    bundle: Bundle, *, target: int, security_block: CanonicalBlock, scope: int, primary: bytes
 ) -> bytes:
     """Return what goes before the target's own bytes (RFC 9173 section 3.7, steps 1 to 4).
 
-    It is the whole additional authenticated data of a seal (section 4.7.2).
+    It is the whole additional authenticated data of a seal (section 4.7.2). ``primary`` is one of
+    ``primary_forms``.
     """
     parts = [encode_uint(scope & FULL_SCOPE)]
     block = bundle.block_numbered(target)
     if target != PRIMARY_NUMBER and block is not None:
         if scope & Scope.PRIMARY:
-            parts.append(bundle.primary.wire or encode_primary(bundle.primary))
+            parts.append(primary)
         if scope & Scope.TARGET_HEADER:
             parts.append(_header(block))
     if scope & Scope.SECURITY_HEADER:
