@@ -22,11 +22,12 @@ class Authority:
     def certificate(self) -> Path:
         return self.folder / f"{self.name}.pem"
 
-    def vouch(self, node: str, *, trusts: "Authority | None" = None) -> TlsSettings:
-        """Return the files of a node; it trusts this authority, or another."""
+    def vouch(self, node: str, *node_ids: str, trusts: "Authority | None" = None) -> TlsSettings:
+        """Return the files of a node with these node ids; it trusts this authority, or another."""
         key, request = self.folder / f"{node}.key", self.folder / f"{node}.csr"
         certificate, names = self.folder / f"{node}.pem", self.folder / f"{node}.ext"
-        names.write_text(f"subjectAltName=DNS:{node}\n")
+        others = [f"otherName:1.3.6.1.5.5.7.8.11;IA5:{node_id}" for node_id in node_ids]
+        names.write_text(f"subjectAltName={','.join((f'DNS:{node}', *others))}\n")
         _openssl("req", *_NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={node}")
         signer = ["-CA", self.certificate, "-CAkey", self.folder / f"{self.name}.key"]
         _openssl(

@@ -9,7 +9,7 @@ from flight.relay.convergence import make_engine
 from flight.relay.errors import WireError
 from flight.relay.ltp.events import BlockDelivered, BlockFailed, BlockReceived
 from flight.relay.settings import Layer, LinkSettings
-from flight.relay.stream.line import Order, Told, pack, wrote
+from flight.relay.stream.line import Order, Told, pack, secured, wrote
 from flight.relay.stream.settings import TcpSettings
 
 NS = 10**9
@@ -64,6 +64,8 @@ class Streams:
         self._tick_bytes = max(bytes_s * TICK_NS // NS, 1)
         self._next_call_ns = [0, 0]
         self._number = 0
+        self.vouched: list[tuple[str, ...]] = [(), ()]
+        """Node ids in the certificate that each side shows."""
         self.turn: Callable[[], None] = lambda: None
 
     def _side(self, side: int) -> Side:
@@ -169,7 +171,7 @@ class Streams:
             cable.is_secure[side] = True
             if all(cable.is_secure):
                 for each in (0, 1):
-                    self._tell(each, pack(Told.SECURED, cable.numbers[each]))
+                    self._tell(each, secured(cable.numbers[each], self.vouched[1 - each]))
         else:
             cable.on_hold[side] = kind is Order.HOLD
 

@@ -14,7 +14,8 @@ from flight.instant import Instant
 from flight.ports.port import RECEIVE_LIMIT, PortError, Trouble, resolve
 from flight.ports.tcpline import Phase, TcpLine
 from flight.ports.tls import Security, TlsSettings
-from flight.relay.stream.line import MAX_LINES, Order, Told, pack, wrote
+from flight.relay.errors import WireError
+from flight.relay.stream.line import MAX_LINES, Order, Told, pack, secured, wrote
 
 CALL_FIRST_NS = 1_000_000_000
 CALL_LAST_NS = 60_000_000_000
@@ -231,8 +232,12 @@ class TcpPort:
             self._told.append(pack(Told.HEARD, line.number, data))
 
     def _shake_hands(self, line: TcpLine) -> None:
-        if line.shake_hands():
-            self._told.append(pack(Told.SECURED, line.number))
+        if not line.shake_hands():
+            return
+        try:
+            self._told.append(secured(line.number, line.peer_node_ids()))
+        except WireError as error:
+            raise OSError(str(error)) from error
 
     def _flush(self, line: TcpLine, now: Instant) -> None:
         try:

@@ -6,6 +6,7 @@ import ssl
 from collections import deque
 from enum import Enum
 
+from flight.ports.certificate import node_ids
 from flight.ports.tls import Security
 
 READ_BYTES = 1 << 16
@@ -115,6 +116,16 @@ class TcpLine:
         self.phase = Phase.OPEN
         self.is_secure_wanted = False
         return True
+
+    def peer_node_ids(self) -> tuple[str, ...]:
+        """Return the node ids in the peer's certificate, once the handshake is done.
+
+        Raises:
+            WireError: it is no certificate.
+        """
+        assert isinstance(self._socket, ssl.SSLSocket)
+        certificate = self._socket.getpeercert(binary_form=True)
+        return () if certificate is None else node_ids(certificate)
 
     def read(self) -> bytes | None:
         """Return what came, b"" if the peer has ended; None: nothing came. Raise OSError."""

@@ -5,19 +5,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from flight.instant import Instant
-from flight.relay.endpoint import parse_endpoint
 from flight.relay.ltp.engine import LtpEngine
 from flight.relay.ltp.events import LtpCounts, LtpEvent
 from flight.relay.ltp.segment import SessionId
 from flight.relay.plain import PlainEngine
 from flight.relay.settings import Layer, LinkSettings
 from flight.relay.stream.engine import StreamEngine
+from flight.relay.stream.identity import Identity
 from flight.relay.stream.mtcp import MtcpSession
 from flight.relay.stream.session import Session
 from flight.relay.stream.tcpcl3 import Tcpcl3Session
 from flight.relay.stream.tcpcl4 import Tcpcl4Session
-
-ANYBODY = "*"
 
 
 class ConvergenceEngine(Protocol):
@@ -95,36 +93,15 @@ def make_engine(link: LinkSettings, node: int, *, seed: int) -> ConvergenceEngin
 
 
 def _session_maker(link: LinkSettings, node: int) -> Callable[[bool, int, int], Session]:
-    node_id = link.tcp.node_id or f"ipn:{node}.0"
-    is_peer = _matcher(link.tcp.peer_id or f"ipn:{link.peer_node}.0")
+    tcp = link.tcp
+    own, peer = tcp.node_id or f"ipn:{node}.0", tcp.peer_id or f"ipn:{link.peer_node}.0"
+    who = Identity(own, peer, tcp.certificate_id)
 
     def make(is_caller: bool, answer_ns: int, now_ns: int) -> Session:
         if link.layer is Layer.MTCP:
-            return MtcpSession(link.tcp)
+            return MtcpSession(tcp)
         if link.layer is Layer.TCPCL3:
-            return Tcpcl3Session(
-                link.tcp, node_id=node_id, is_peer=is_peer, answer_ns=answer_ns, now_ns=now_ns
-            )
-        return Tcpcl4Session(
-            link.tcp,
-            node_id=node_id,
-            is_peer=is_peer,
-            is_caller=is_caller,
-            answer_ns=answer_ns,
-            now_ns=now_ns,
-        )
+            return Tcpcl3Session(tcp, who, answer_ns=answer_ns, now_ns=now_ns)
+        return Tcpcl4Session(tcp, who, is_caller=is_caller, answer_ns=answer_ns, now_ns=now_ns)
 
     return make
-
-
-def _matcher(expected: str) -> Callable[[str], bool]:
-    """Return what tells whether an id is the expected one, however it is written."""
-
-    def read(uri: str) -> object:
-        try:
-            return parse_endpoint(uri.rstrip("/"))
-        except ValueError:
-            return uri
-
-    wanted = read(expected)
-    return lambda uri: expected == ANYBODY or read(uri) == wanted

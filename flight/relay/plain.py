@@ -7,6 +7,7 @@ may be lost. Where that matters, take LTP.
 from dataclasses import dataclass
 
 from flight.instant import Instant
+from flight.relay.cargo import Cargo
 from flight.relay.errors import WireError
 from flight.relay.ltp.events import (
     BlockDelivered,
@@ -16,7 +17,7 @@ from flight.relay.ltp.events import (
     LtpEvent,
 )
 from flight.relay.ltp.segment import Reason, SessionId
-from flight.relay.waiting import PRIORITIES, Line, Throttle
+from flight.relay.waiting import PRIORITIES, Throttle
 
 _BUNDLES = 1
 
@@ -56,8 +57,13 @@ class PlainEngine:
     def __init__(self, settings: UdpSettings) -> None:
         self._settings = settings
         self._throttle = Throttle(catch_up_ms=settings.catch_up_ms)
-        self._line = Line(ahead_ms=settings.ahead_ms)
-        self._is_spent = False
+        self._cargo = Cargo(
+            self._throttle,
+            ahead_ms=settings.ahead_ms,
+            blocks_max=settings.send_blocks_max,
+            bytes_max=settings.send_blocks_max * settings.datagram_bytes_max,
+            frame_bytes=settings.frame_bytes,
+        )
         self._outbox: list[bytes] = []
         self._events: list[LtpEvent] = []
         self._received = self._delivered = self._failed = self._refused = 0
@@ -81,14 +87,11 @@ class PlainEngine:
             raise ValueError("an open contact has a rate of at least 1 byte/s")
         self._throttle.rate_bytes_s = rate_bytes_s
         self._throttle.ends_ns = ends_mono_ns
-        self._is_spent = False
+        self._cargo.renew()
 
     def has_room(self, priority: int) -> bool:
         """Say whether ``send_block`` would take a block of this priority now."""
-        most = self._settings.send_blocks_max
-        if not self._throttle.is_open or len(self._line) >= most - (most + 7) // 8 * bool(priority):
-            return False
-        return self._line.has_room(priority, self._throttle.rate_bytes_s)
+        return self._cargo.has_room(priority)
 
     def send_block(self, block: bytes, *, key: int, priority: int, now: Instant) -> bool:  # noqa: ARG002
         """Let a bundle wait for the line; False: there is no contact or no room now."""
@@ -97,15 +100,14 @@ class PlainEngine:
         if not self.has_room(priority):
             return False
         if 0 < len(block) <= self._settings.datagram_bytes_max:
-            self._line.add(block, key=key, priority=priority)
-            self._is_spent = False
+            self._cargo.add(block, key=key, priority=priority)
         else:
             self._fail(key, Reason.SYSTEM)
         return True
 
     def cancel_block(self, key: int, now: Instant) -> None:  # noqa: ARG002 - as its siblings
         """Give up a bundle that waits."""
-        if self._line.remove(key):
+        if self._cargo.remove(key):
             self._fail(key, Reason.USER)
 
     def accept(self, session: SessionId, now: Instant) -> None:
@@ -132,18 +134,17 @@ class PlainEngine:
         if ends_ns is not None and now.mono_ns >= ends_ns:
             self._close()
         # The first may be larger than the room: it is paid for by the next ones' wait.
-        while self._throttle.room(now.mono_ns) and (waiting := self._line.next()) is not None:
-            size = len(waiting.block) + self._settings.frame_bytes
-            if not self._throttle.fits(size, now.mono_ns):
-                self._is_spent = True
-                return
-            self._line.take()
-            self._throttle.spend(size)
+        while self._throttle.room(now.mono_ns):
+            waiting = self._cargo.begin(now.mono_ns)
+            if waiting is None:
+                break
+            self._cargo.finish(waiting.key)
+            self._throttle.spend(len(waiting.block) + self._settings.frame_bytes)
             self._outbox.append(waiting.block)
             self._bytes_sent += len(waiting.block)
             self._delivered += 1
             self._events.append(BlockDelivered(waiting.key))
-        if not len(self._line):
+        if self._cargo.is_empty:
             self._throttle.rest()
 
     def next_deadline_ns(self) -> int | None:
@@ -151,7 +152,7 @@ class PlainEngine:
         if not self._throttle.is_open:
             return None
         deadlines = [self._throttle.ends_ns]
-        if len(self._line) and not self._is_spent:
+        if self._cargo.is_waiting:
             deadlines.append(self._throttle.next_ns())
         return min((ns for ns in deadlines if ns is not None), default=None)
 
@@ -180,16 +181,14 @@ class PlainEngine:
             segments_foreign=0,
             segments_refused=self._refused,
             receptions_evicted=0,
-            send_sessions=len(self._line),
+            send_sessions=len(self._cargo),
             receive_sessions=0,
             loss_ppm=0,
         )
 
     def _close(self) -> None:
-        self._throttle.rate_bytes_s = 0
-        self._throttle.ends_ns = None
-        while len(self._line):
-            self._fail(self._line.take().key, Reason.UNREACHABLE)
+        for key in self._cargo.close():
+            self._fail(key, Reason.UNREACHABLE)
 
     def _fail(self, key: int, reason: int) -> None:
         self._failed += 1

@@ -195,6 +195,19 @@ def test_tls_is_ordered_once_and_the_session_goes_on_behind_it():
     assert all(streams.cables[0].is_secure)
 
 
+def test_a_peer_with_another_nodes_certificate_is_named_and_hung_up_on():
+    settings = TcpSettings(tls=Tls.REQUIRED)
+    streams = Streams(Layer.TCPCL4, here=settings, there=settings)
+    streams.vouched = [("ipn:1.0",), ("ipn:3.0",)]
+    streams.open()
+    streams.run(0.5)
+    complaint = "the peer says that it is 'ipn:2.0', its certificate 'ipn:3.0'"
+    assert complaint in streams.sides[0].wrong
+    streams.vouched = [("ipn:1.0",), ("ipn:2.0",)]
+    send(streams, blocks(3))
+    streams.until(lambda: len(streams.sides[0].delivered) == 3)
+
+
 def test_a_stranger_is_named_and_hung_up_on():
     streams = Streams(Layer.TCPCL4, there=TcpSettings(peer_id="dtn://lander/"))
     streams.open()

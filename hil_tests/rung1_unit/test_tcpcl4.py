@@ -3,9 +3,11 @@
 import pytest
 
 from flight.relay.errors import WireError
+from flight.relay.stream.identity import Identity
 from flight.relay.stream.session import Arrived, Declined, Taken
 from flight.relay.stream.settings import TcpSettings
-from flight.relay.stream.tcpcl4 import EXPECTED, NEXT, State, Tcpcl4Session
+from flight.relay.stream.standing import State
+from flight.relay.stream.tcpcl4 import EXPECTED, NEXT, Tcpcl4Session
 from flight.relay.stream.tcpcl4wire import (
     Ack,
     Ending,
@@ -99,8 +101,7 @@ def test_the_table_of_states_is_whole():
 def session(*, is_caller: bool, node: int = 1, peer: str = "ipn:2.0", **settings) -> Tcpcl4Session:
     return Tcpcl4Session(
         TcpSettings(**settings),
-        node_id=f"ipn:{node}.0",
-        is_peer=lambda uri: uri == peer,
+        Identity(f"ipn:{node}.0", peer),
         is_caller=is_caller,
         answer_ns=60 * NS,
         now_ns=0,

@@ -188,8 +188,8 @@ def test_tls_begins_between_contact_headers_and_session():
     assert one.wants_tls
     assert other.wants_tls
     assert not one.is_ready
-    one.secured(0)
-    other.secured(0)
+    one.secured((), 0)
+    other.secured(("ipn:1.0",), 0)
     converse(one, other)
     assert one.is_ready
     assert other.is_ready
@@ -213,3 +213,21 @@ def test_plain_bytes_where_tls_was_agreed_are_refused():
     one = session(is_caller=False, tls=Tls.ALLOWED)
     with pytest.raises(WireError, match="before TLS"):
         one.receive(write_contact(can_tls=True) + b"\x04", 0)
+
+
+def test_a_certificate_for_another_node_is_a_contact_failure():
+    one = session(is_caller=True, tls=Tls.REQUIRED)
+    other = session(is_caller=False, node=2, peer="ipn:1.0", tls=Tls.REQUIRED)
+    converse(one, other)
+    one.secured(("ipn:3.0",), 0)
+    other.secured(("ipn:1.0",), 0)
+    speak(one, other)
+    with pytest.raises(WireError, match=r"says that it is 'ipn:2\.0', its certificate 'ipn:3\.0'"):
+        speak(other, one)
+    assert not one.is_ready
+    assert one.outgoing.pull(100, data=False) == write_message(Term(False, 4))
+
+
+def test_tls_that_nobody_asked_for_is_refused():
+    with pytest.raises(WireError, match="none was agreed"):
+        session(is_caller=False, tls=Tls.ALLOWED).secured((), 0)

@@ -9,6 +9,7 @@ from flight.relay.bundle import encode_bundle, make_bundle
 from flight.relay.endpoint import ipn
 from flight.relay.stream import tcpcl3wire as v3
 from flight.relay.stream import tcpcl4wire as v4
+from flight.relay.stream.identity import Identity
 from flight.relay.stream.session import Arrived, Session
 from flight.relay.stream.settings import TcpSettings
 from flight.relay.stream.tcpcl3 import Tcpcl3Session
@@ -78,22 +79,18 @@ def settings(by_caller: bool) -> TcpSettings:
     return TcpSettings(segment_bytes=100, segment_mru_bytes=2000 + by_caller)
 
 
-def ids(by_caller: bool) -> dict[str, object]:
-    peer = "ipn:2.0" if by_caller else "ipn:1.0"
-    return {
-        "node_id": "ipn:1.0" if by_caller else "ipn:2.0",
-        "is_peer": lambda uri: uri == peer,
-        "answer_ns": 60 * NS,
-        "now_ns": 0,
-    }
+def who(by_caller: bool) -> Identity:
+    return Identity("ipn:1.0", "ipn:2.0") if by_caller else Identity("ipn:2.0", "ipn:1.0")
 
 
 def make4(by_caller: bool) -> Session:
-    return Tcpcl4Session(settings(by_caller), is_caller=by_caller, **ids(by_caller))  # type: ignore[arg-type]
+    return Tcpcl4Session(
+        settings(by_caller), who(by_caller), is_caller=by_caller, answer_ns=60 * NS, now_ns=0
+    )
 
 
 def make3(by_caller: bool) -> Session:
-    return Tcpcl3Session(settings(by_caller), **ids(by_caller))  # type: ignore[arg-type]
+    return Tcpcl3Session(settings(by_caller), who(by_caller), answer_ns=60 * NS, now_ns=0)
 
 
 def numbers(trees: object, *names: str) -> list[int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flight.instant import Instant
+from flight.ports.certificate import node_ids
 from flight.product.codecs import CODECS, CodecId, Encoded, Integers, decode, encode
 from flight.product.errors import WireError as ProductError
 from flight.product.events import Event, EventReport, decode_events, encode_events
@@ -57,14 +58,17 @@ from flight.relay.status import (
     encode_status_report,
     read_status_report,
 )
-from flight.relay.stream import tcpcl3wire, tcpcl4wire
-from flight.relay.stream.mtcp import MtcpSession
-from flight.relay.stream.session import Arrived, Session
-from flight.relay.stream.settings import TcpSettings
-from flight.relay.stream.tcpcl3 import Tcpcl3Session
-from flight.relay.stream.tcpcl4 import Tcpcl4Session
 from flight.relay.uartframe import FrameReader, encode_frame
 from flight.relay.xonxoff import ControlReader, hide_controls
+from tools.campaign.streams import (
+    certificates,
+    hear_mtcp,
+    hear_tcpcl3,
+    hear_tcpcl4,
+    mtcp_streams,
+    tcpcl3_streams,
+    tcpcl4_streams,
+)
 
 NOW = Instant(10**9, 816_000_000_000)
 
@@ -207,76 +211,6 @@ def _segments() -> tuple[bytes, ...]:
     )
 
 
-_TCP = TcpSettings(block_bytes_max=10_000, segment_mru_bytes=5_000)
-
-
-def _converse(session: Session, data: bytes) -> None:
-    """Let a session hear a peer, in pieces; take what arrives, refuse every third of it."""
-    for at in range(0, len(data), 700):
-        session.receive(data[at : at + 700], at)
-        for event in session.events:
-            if isinstance(event, Arrived) and event.number % 3:
-                session.accept(event.number)
-            elif isinstance(event, Arrived):
-                session.refuse(event.number, for_good=bool(event.number % 2))
-        session.events.clear()
-        if session.is_ready and session.outgoing.is_idle:
-            session.begin(at, b"something of ours")
-        session.outgoing.pull(50, data=session.is_ready)
-        session.expire(at)
-
-
-def _tcpcl4(data: bytes) -> None:
-    for is_caller in (True, False):
-        session = Tcpcl4Session(
-            _TCP,
-            node_id="ipn:1.0",
-            is_peer=bool,
-            is_caller=is_caller,
-            answer_ns=10**9,
-            now_ns=0,
-        )
-        _converse(session, data)
-
-
-def _tcpcl3(data: bytes) -> None:
-    session = Tcpcl3Session(_TCP, node_id="ipn:1.0", is_peer=bool, answer_ns=10**9, now_ns=0)
-    _converse(session, data)
-
-
-def _tcpcl4_streams() -> tuple[bytes, ...]:
-    wire, both = tcpcl4wire, tcpcl4wire.Mark.START | tcpcl4wire.Mark.END
-    begin = wire.write_contact(can_tls=False) + wire.write_message(
-        wire.Init(15, 1000, 1000, "ipn:2.0", (wire.Item(False, 9, b"x"),))
-    )
-    whole = wire.write_message(wire.SegmentHead(both, 0, 5)) + b"12345"
-    items = (wire.length_item(6),)
-    first = wire.write_message(wire.SegmentHead(wire.Mark.START, 1, 3, items)) + b"123"
-    last = wire.write_message(wire.SegmentHead(wire.Mark.END, 1, 3)) + b"456"
-    words = (wire.Keepalive(), wire.Ack(both, 0, 17), wire.Refuse(2, 1), wire.Reject(3, 1))
-    talk = b"".join(map(wire.write_message, words))
-    end = wire.write_message(wire.Term(False, 0))
-    return (begin + whole + first + last + talk, begin + talk + whole, begin + whole + end + first)
-
-
-def _tcpcl3_streams() -> tuple[bytes, ...]:
-    wire = tcpcl3wire
-    begin = wire.write_contact(wire.Contact(wire.Option(0xF), 15, "ipn:2.0"))
-    whole = wire.write_message(wire.SegmentHead(wire.START | wire.END, 5)) + b"12345"
-    parts = b"".join(
-        wire.write_message(wire.SegmentHead(flags, 3)) + b"123"
-        for flags in (wire.START, 0, wire.END)
-    )
-    words = (wire.Keepalive(), wire.Ack(17), wire.Refuse(2), wire.Length(9), wire.Shutdown(1))
-    talk = b"".join(map(wire.write_message, words))
-    silent = wire.write_contact(wire.Contact(wire.Option(0), 0, "dtn://peer/"))
-    return (begin + whole + parts + talk, begin + talk + whole, silent + whole + parts)
-
-
-def _mtcp_streams() -> tuple[bytes, ...]:
-    return (b"\x40\x45hello\x58\x20" + bytes(32) + b"\x59\x01\x00" + bytes(256), b"\x41x" * 20)
-
-
 def _parts() -> tuple[bytes, ...]:
     product = ProductId(1, 2, 3)
     header = Header(
@@ -328,9 +262,10 @@ DECODERS: dict[str, Decoder] = {
         lambda data: FrameReader().feed(ControlReader().feed(data)),
         lambda: tuple(map(hide_controls, _byte_streams())),
     ),
-    "tcpcl4": Decoder(_tcpcl4, _tcpcl4_streams),
-    "tcpcl3": Decoder(_tcpcl3, _tcpcl3_streams),
-    "mtcp": Decoder(lambda data: _converse(MtcpSession(_TCP), data), _mtcp_streams),
+    "tcpcl4": Decoder(hear_tcpcl4, tcpcl4_streams),
+    "tcpcl3": Decoder(hear_tcpcl3, tcpcl3_streams),
+    "mtcp": Decoder(hear_mtcp, mtcp_streams),
+    "certificate": Decoder(node_ids, certificates),
     "product_part": Decoder(decode_part, _parts, ProductError),
     "product_events": Decoder(decode_events, _events, ProductError),
     "codec_raw": _codec(CodecId.RAW, _SLOPE),

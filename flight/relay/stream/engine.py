@@ -5,9 +5,8 @@ broke may stand beside the one that took its place. All are heard. Bundles leave
 newest that this node called, or if there is none, the newest that the peer called.
 """
 
-from collections.abc import Callable
-
 from flight.instant import Instant
+from flight.relay.cargo import Cargo
 from flight.relay.errors import WireError
 from flight.relay.ltp.events import (
     BlockDelivered,
@@ -17,10 +16,11 @@ from flight.relay.ltp.events import (
     LtpEvent,
 )
 from flight.relay.ltp.segment import Reason, SessionId
-from flight.relay.stream.cargo import Cargo, Inbox
 from flight.relay.stream.held import Held, Totals
-from flight.relay.stream.line import MAX_LINES, Order, Told, pack, read_told
-from flight.relay.stream.session import Arrived, Session, Taken
+from flight.relay.stream.inbox import Inbox
+from flight.relay.stream.line import Order, Told, read_secured, read_told
+from flight.relay.stream.lines import Lines, MakeSession
+from flight.relay.stream.session import Arrived, Taken
 from flight.relay.stream.settings import TcpSettings
 from flight.relay.waiting import PRIORITIES, Throttle
 
@@ -30,25 +30,25 @@ _MARGIN_NS = 200_000_000
 _WORDS_BYTES = 65_536
 """Messages sent at once where no contact limits them."""
 
-MakeSession = Callable[[bool, int, int], Session]
-"""Makes the session of a line: whether this node called, longest wait for an answer, now (ns)."""
-
 
 class StreamEngine:
     """Sends and receives bundles over the lines of one stream port; an Engine without I/O."""
 
     def __init__(self, settings: TcpSettings, make_session: MakeSession) -> None:
         self._settings = settings
-        self._make_session = make_session
         self._throttle = Throttle(catch_up_ms=settings.catch_up_ms)
-        self._cargo = Cargo(settings, self._throttle)
-        self._held: dict[int, Held] = {}
-        self._serial = 0
+        self._cargo = Cargo(
+            self._throttle,
+            ahead_ms=settings.ahead_ms,
+            blocks_max=settings.send_blocks_max,
+            bytes_max=settings.send_bytes_max,
+            attempts_max=settings.attempts_max,
+        )
         self._inbox = Inbox(settings)
-        self._answer_ns = settings.answer_s * 1_000_000_000
-        self._outbox: list[bytes] = []
-        self._events: list[LtpEvent] = []
         self._totals = Totals()
+        self._lines = Lines(make_session, self._totals)
+        self._answer_ns = settings.answer_s * 1_000_000_000
+        self._events: list[LtpEvent] = []
 
     def set_contact(
         self,
@@ -67,7 +67,7 @@ class StreamEngine:
         if rate_bytes_s < 1:
             raise ValueError("an open contact has a rate of at least 1 byte/s")
         if not self._throttle.is_open:
-            self._outbox.append(pack(Order.CALL))
+            self._lines.order(Order.CALL)
         self._throttle.rate_bytes_s = rate_bytes_s
         self._throttle.round_trip_ns = 2 * one_way_ns + _MARGIN_NS
         self._throttle.ends_ns = ends_mono_ns
@@ -76,7 +76,7 @@ class StreamEngine:
 
     def has_room(self, priority: int) -> bool:
         """Say whether ``send_block`` would take a block of this priority now."""
-        return self._throttle.is_open and self._cargo.has_room(priority)
+        return self._cargo.has_room(priority)
 
     def send_block(self, block: bytes, *, key: int, priority: int, now: Instant) -> bool:  # noqa: ARG002
         """Begin to send a block; False: there is no contact or no room now."""
@@ -92,13 +92,13 @@ class StreamEngine:
 
     def cancel_block(self, key: int, now: Instant) -> None:  # noqa: ARG002 - as its siblings
         """Give up a block that waits; what is on a line cannot be called back, its end tells."""
-        if self._cargo.line.remove(key):
+        if self._cargo.remove(key):
             self._fail(key, Reason.USER)
 
     def accept(self, session: SessionId, now: Instant) -> None:  # noqa: ARG002 - as its siblings
         """Let the sender know: the block's bundles are durable here."""
         self._inbox.remove(session)
-        held = self._of(session)
+        held = self._lines.of(session)
         if held is not None:
             held.session.accept(session.number)
 
@@ -106,7 +106,7 @@ class StreamEngine:
         """Refuse a block: for good if the reason is the user's, else for want of room."""
         self._inbox.remove(session)
         self._totals.refused += 1
-        held = self._of(session)
+        held = self._lines.of(session)
         if held is None:
             return
         held.session.refuse(session.number, for_good=reason == Reason.USER)
@@ -123,7 +123,7 @@ class StreamEngine:
         if event in {Told.CALLED, Told.ANSWERED}:
             self._welcome(line, event is Told.CALLED, now.mono_ns)
             return
-        held = self._held.get(line)
+        held = self._lines.held.get(line)
         if held is None:
             return  # it was hung up on, and has not heard of it
         try:
@@ -138,30 +138,28 @@ class StreamEngine:
         ends_ns = self._throttle.ends_ns
         if self._throttle.is_open and ends_ns is not None and now.mono_ns >= ends_ns:
             self._close(now.mono_ns)
-        for line, held in list(self._held.items()):
+        for line, held in self._lines.items():
             held.session.expire(now.mono_ns)
             self._serve(line, held)
-        chosen = self._chosen()
-        for line, held in list(self._held.items()):
+        chosen = self._lines.chosen()
+        for line, held in self._lines.items():
             self._pump(line, held, now.mono_ns, may_begin=held is chosen)
         if not self._wants_line(chosen):
             self._throttle.rest()
-        self._hold()
+        self._lines.hold(is_full=self._inbox.is_full)
 
     def next_deadline_ns(self) -> int | None:
         """Return when to call ``expire``."""
-        deadlines = [held.session.next_ns() for held in self._held.values()]
+        deadlines = [held.session.next_ns() for held in self._lines.held.values()]
         if self._throttle.is_open:
             deadlines.append(self._throttle.ends_ns)
-        if self._wants_line(self._chosen()):
+        if self._wants_line(self._lines.chosen()):
             deadlines.append(self._throttle.next_ns() if self._throttle.is_open else 0)
         return min((ns for ns in deadlines if ns is not None), default=None)
 
     def take_datagrams(self) -> tuple[bytes, ...]:
         """Return, and forget, the orders for the port, in order."""
-        datagrams = tuple(self._outbox)
-        self._outbox.clear()
-        return datagrams
+        return self._lines.take_orders()
 
     def take_events(self) -> tuple[LtpEvent, ...]:
         """Return, and forget, what happened since the last call, in order."""
@@ -176,13 +174,10 @@ class StreamEngine:
     # Lines ----------------------------------------------------------------------------------
 
     def _welcome(self, line: int, is_caller: bool, now_ns: int) -> None:
-        is_late = is_caller and not self._throttle.is_open
-        if is_late or line in self._held or len(self._held) >= MAX_LINES:
-            self._outbox.append(pack(Order.HANG_UP, line))
-            return
-        self._serial += 1
-        session = self._make_session(is_caller, self._answer_ns, now_ns)
-        self._held[line] = Held(self._serial, is_caller, session)
+        if is_caller and not self._throttle.is_open:  # too late
+            self._lines.order(Order.HANG_UP, line)
+        else:
+            self._lines.welcome(line, is_caller=is_caller, answer_ns=self._answer_ns, now_ns=now_ns)
 
     def _tell(self, line: int, held: Held, event: Told, content: bytes, now_ns: int) -> None:
         if event is Told.HEARD:
@@ -194,7 +189,7 @@ class StreamEngine:
             held.written += count
             held.session.wrote(held.written)
         elif event is Told.SECURED:
-            held.session.secured(now_ns)
+            held.session.secured(read_secured(content), now_ns)
         else:
             self._lose(line, held)
             return
@@ -205,11 +200,11 @@ class StreamEngine:
         self._drain(held)
         if held.session.wants_tls:
             held.session.wants_tls = False
-            self._write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
-            self._outbox.append(pack(Order.SECURE, line))
+            self._lines.write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
+            self._lines.order(Order.SECURE, line)
         if held.session.is_ready and not held.is_kept:
             held.is_kept = True
-            self._outbox.append(pack(Order.KEEP, line))
+            self._lines.order(Order.KEEP, line)
         if held.session.is_over:
             self._hang_up(line, held)
 
@@ -232,14 +227,14 @@ class StreamEngine:
     def _hang_up(self, line: int, held: Held) -> None:
         """Say the session's last words, unless a segment is cut open, and let the line end."""
         if not held.session.outgoing.is_cut_open:
-            self._write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
-        self._outbox.append(pack(Order.HANG_UP, line))
+            self._lines.write(line, held, held.session.outgoing.pull(_WORDS_BYTES, data=False))
+        self._lines.order(Order.HANG_UP, line)
         self._lose(line, held)
 
     def _lose(self, line: int, held: Held) -> None:
         """Forget a line; what was under way on it goes to the next one, or back to the node."""
         self._drain(held)
-        del self._held[line]
+        del self._lines.held[line]
         for key in held.session.unfinished():
             waiting = self._cargo.finish(key)
             if waiting is None:
@@ -252,24 +247,18 @@ class StreamEngine:
     def _close(self, now_ns: int) -> None:
         if not self._throttle.is_open:
             return
-        self._throttle.rate_bytes_s = 0
-        self._throttle.ends_ns = None
-        self._outbox.append(pack(Order.REST))
-        while len(self._cargo.line):
-            self._fail(self._cargo.line.take().key, Reason.UNREACHABLE)
-        for line, held in list(self._held.items()):
+        self._lines.order(Order.REST)
+        for key in self._cargo.close():
+            self._fail(key, Reason.UNREACHABLE)
+        for line, held in self._lines.items():
             held.session.end(now_ns)
             self._serve(line, held)
 
     # What leaves ----------------------------------------------------------------------------
 
-    def _chosen(self) -> Held | None:
-        ready = [held for held in self._held.values() if held.session.is_ready]
-        return max(ready, key=lambda held: (held.is_caller, held.serial), default=None)
-
     def _wants_line(self, chosen: Held | None) -> bool:
         """Say whether anything could leave if time had come."""
-        for held in self._held.values():
+        for held in self._lines.held.values():
             if held.unwritten >= self._settings.port_bytes_max:
                 continue
             outgoing = held.session.outgoing
@@ -296,7 +285,7 @@ class StreamEngine:
             if is_open:
                 self._throttle.spend(len(data))
             held.session.spoke(now_ns)
-            self._write(line, held, data)
+            self._lines.write(line, held, data)
             self._serve(line, held)
 
     def _begin(self, held: Held, now_ns: int) -> None:
@@ -305,27 +294,6 @@ class StreamEngine:
             held.session.begin(waiting.key, waiting.block)
             self._drain(held)
 
-    def _write(self, line: int, held: Held, data: bytes) -> None:
-        if data:
-            held.unwritten += len(data)
-            self._totals.datagrams_sent += 1
-            self._totals.bytes_sent += len(data)
-            self._outbox.append(pack(Order.WRITE, line, data))
-
-    # Small things ---------------------------------------------------------------------------
-
-    def _of(self, session: SessionId) -> Held | None:
-        found = (held for held in self._held.values() if held.serial == session.engine)
-        return next(found, None)
-
     def _fail(self, key: int, reason: int) -> None:
         self._totals.failed += 1
         self._events.append(BlockFailed(key, reason))
-
-    def _hold(self) -> None:
-        """Let the peer wait while too much is not yet durable here."""
-        is_full = self._inbox.is_full
-        for line, held in self._held.items():
-            if held.is_on_hold != is_full:
-                held.is_on_hold = is_full
-                self._outbox.append(pack(Order.HOLD if is_full else Order.GO_ON, line))

@@ -7,6 +7,7 @@ datagram link does not have, and what was recorded can be replayed.
     datagram := event line content
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from flight.relay.errors import WireError
@@ -29,7 +30,7 @@ class Told(IntEnum):
     WROTE = 4
     """The kernel has taken so many bytes (content: 4 bytes, big end first)."""
     SECURED = 5
-    """TLS is up."""
+    """TLS is up (content: the node ids in the peer's certificate, one a line)."""
     ENDED = 6
     """The line is gone; what was not WROTE is lost, and of what was, nobody knows."""
 
@@ -63,6 +64,23 @@ def pack(event: Told | Order, line: int = ANY_LINE, content: bytes = b"") -> byt
 def wrote(line: int, count: int) -> bytes:
     """Return the datagram that says how much the kernel has taken."""
     return pack(Told.WROTE, line, count.to_bytes(4, "big"))
+
+
+def secured(line: int, node_ids: Sequence[str]) -> bytes:
+    """Return the datagram that says who the peer's certificate is for; ids are printable text."""
+    return pack(Told.SECURED, line, "\n".join(node_ids).encode())
+
+
+def read_secured(content: bytes) -> tuple[str, ...]:
+    """Return the node ids that the content of SECURED says.
+
+    Raises:
+        WireError: no port says that.
+    """
+    try:
+        return tuple(content.decode().split("\n")) if content else ()
+    except UnicodeDecodeError:
+        raise WireError("node ids are text") from None
 
 
 def read_told(datagram: bytes) -> tuple[Told, int, bytes]:

@@ -64,9 +64,9 @@ class MtcpSession:
             self._left = None
         del self._heard[:at]
 
-    def secured(self, now_ns: int) -> None:
+    def secured(self, node_ids: tuple[str, ...], now_ns: int) -> None:  # noqa: ARG002 - see Session
         """Refuse: MTCP knows no TLS."""
-        raise WireError(f"TLS where none was agreed, at {now_ns}")
+        raise WireError("TLS where none was agreed")
 
     def begin(self, key: int, block: bytes) -> None:
         """Send a bundle; only while ``outgoing`` is idle."""

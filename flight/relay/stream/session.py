@@ -54,8 +54,8 @@ class Session(Protocol):
         """Take in what came on the line."""
         ...
 
-    def secured(self, now_ns: int) -> None:
-        """Go on: TLS is up."""
+    def secured(self, node_ids: tuple[str, ...], now_ns: int) -> None:
+        """Go on: TLS is up, and the peer's certificate holds these node ids."""
         ...
 
     def begin(self, key: int, block: bytes) -> None:

@@ -13,6 +13,16 @@ class Tls(Enum):
     REQUIRED = "required"
 
 
+class CertificateId(Enum):
+    """Whether a certificate has to name the node that shows it (RFC 9174 section 4.4.1)."""
+
+    IGNORED = "ignored"
+    IF_PRESENT = "if-present"
+    """A NODE-ID that is there has to be the peer's."""
+    REQUIRED = "required"
+    """There has to be one, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class TcpSettings:
     """One link over TCP: who is who, and the limits of what is under way."""
@@ -39,6 +49,10 @@ class TcpSettings:
 
     tls: Tls = Tls.NEVER
     """TCPCLv4: needs the files in [ports.tls]."""
+
+    certificate_id: CertificateId = CertificateId.IF_PRESENT
+    """TCPCLv4 with TLS: whether the peer's certificate has to hold the node id that it says it has:
+    "ignored", "if-present" or "required"."""
 
     refusal_ends_session: bool = False
     """Whether to end the session after a refusal. For HDTN, which else waits for ever for the
@@ -85,5 +99,5 @@ class TcpSettings:
             raise ValueError("keepalive_s is at most 65535")
 
 
-_OTHERS = {"node_id", "peer_id", "tls", "refusal_ends_session"}
+_OTHERS = {"node_id", "peer_id", "tls", "certificate_id", "refusal_ends_session"}
 _MAY_BE_ZERO = {"keepalive_s", "segment_bytes", "catch_up_ms", "ahead_ms"}

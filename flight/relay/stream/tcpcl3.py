@@ -7,14 +7,14 @@ each bundle in one segment, all that it can read, and is believed to have what w
 """
 
 from collections import deque
-from collections.abc import Callable
-from enum import Enum
 
 from flight.relay.errors import WireError
 from flight.relay.stream.hearing import take_pieces
+from flight.relay.stream.identity import Identity
 from flight.relay.stream.outgoing import Outgoing, Transfer
 from flight.relay.stream.session import Arrived, Declined, SessionEvent, Taken
 from flight.relay.stream.settings import TcpSettings
+from flight.relay.stream.standing import Standing, State, Words
 from flight.relay.stream.tcpcl3wire import (
     END,
     KINDS,
@@ -43,17 +43,6 @@ MAX_OWED = 16_384
 """Answers that wait; beyond it the peer sends segments of a size that only does harm."""
 
 
-class State(Enum):
-    """How far a session has come."""
-
-    GREETING = "greeting"
-    """Waits for the peer's contact header."""
-    ESTABLISHED = "established"
-    ENDING = "ending"
-    """SHUTDOWN was sent; what is under way may come to its end."""
-    OVER = "over"
-
-
 EXPECTED: dict[State, set[Kind]] = {
     State.ESTABLISHED: set(Kind),
     State.ENDING: set(Kind),
@@ -67,6 +56,12 @@ NEXT: dict[State, set[State]] = {
     State.OVER: set(),
 }
 
+_WORDS = Words(
+    end=write_message(Shutdown(None)),
+    idle=write_message(Shutdown(Ending.IDLE_TIMEOUT)),
+    keepalive=write_message(Keepalive()),
+)
+
 
 class Tcpcl3Session:
     """See Session."""
@@ -74,16 +69,14 @@ class Tcpcl3Session:
     def __init__(
         self,
         settings: TcpSettings,
+        who: Identity,
         *,
-        node_id: str,
-        is_peer: Callable[[str], bool],
         answer_ns: int,
         now_ns: int,
     ) -> None:
         """Begin: both sides send their contact headers at once (section 4)."""
         self._settings = settings
-        self._is_peer = is_peer
-        self._state = State.GREETING
+        self._who = who
         self._options = Option(0)
         self._vigil = Vigil(now_ns, handshake_s=settings.handshake_s, answer_ns=answer_ns)
         self._heard = bytearray()
@@ -97,20 +90,21 @@ class Tcpcl3Session:
         self._arrived = 0
         self._count = 0
         self._sent: deque[Transfer] = deque()
-        self.outgoing = Outgoing(self._head)
+        self.outgoing = Outgoing(_head)
+        self._standing = Standing(NEXT, _WORDS, self.outgoing, self._vigil)
         self.events: list[SessionEvent] = []
         self.wants_tls = False
-        self.outgoing.say(write_contact(Contact(OPTIONS, settings.keepalive_s, node_id)))
+        self.outgoing.say(write_contact(Contact(OPTIONS, settings.keepalive_s, who.own)))
 
     @property
     def is_ready(self) -> bool:
         """Whether transfers may begin."""
-        return self._state is State.ESTABLISHED
+        return self._standing.state is State.ESTABLISHED
 
     @property
     def is_over(self) -> bool:
         """Whether to hang up as soon as all is said."""
-        return self._state is State.OVER
+        return self._standing.is_over
 
     def receive(self, data: bytes, now_ns: int) -> None:
         """Take in what came on the line."""
@@ -118,9 +112,9 @@ class Tcpcl3Session:
         self._heard += data
         take_pieces(self._heard, lambda at: self._step(at, now_ns))
 
-    def secured(self, now_ns: int) -> None:
+    def secured(self, node_ids: tuple[str, ...], now_ns: int) -> None:  # noqa: ARG002 - see Session
         """Refuse: TCPCLv3 knows no TLS."""
-        raise WireError(f"TLS where none was agreed, at {now_ns}")
+        raise WireError("TLS where none was agreed")
 
     def begin(self, key: int, block: bytes) -> None:
         """Send a bundle; only while ``outgoing`` is idle."""
@@ -159,7 +153,7 @@ class Tcpcl3Session:
             self.accept(number)
         elif not self._options & Option.REFUSALS or self._owed[0][1] != number:
             # A refusal means the oldest bundle, and that one has to wait for the disk.
-            self._go(State.OVER)
+            self._standing.go(State.OVER)
         else:
             self._owed.popleft()
             self._say(Refuse(Refusal.UNKNOWN if for_good else Refusal.NO_RESOURCES))
@@ -171,34 +165,21 @@ class Tcpcl3Session:
 
     def end(self, now_ns: int) -> None:
         """Say that the session ends; the peer's answers may still come for a moment."""
-        if self._state is State.ESTABLISHED and not self.outgoing.is_cut_open:
-            self._say(Shutdown(None))
-            self._vigil.ends(now_ns)
-            self._go(State.ENDING)
-        elif self._state is not State.ENDING:
-            self._go(State.OVER)
+        self._standing.end(now_ns)
 
     def expire(self, now_ns: int) -> None:
         """Act on every deadline that has been reached."""
-        if self._state is State.OVER:
-            return
-        if self._vigil.is_hopeless(now_ns):
-            if self._state is State.ESTABLISHED:
-                self._say(Shutdown(Ending.IDLE_TIMEOUT))
-            self._go(State.OVER)
-        elif self._vigil.owes_word(now_ns):
-            self._vigil.said(now_ns)
-            self._say(Keepalive())
+        self._standing.expire(now_ns)
 
     def next_ns(self) -> int | None:
         """Return when to call expire."""
-        return None if self._state is State.OVER else self._vigil.next_ns()
+        return self._standing.next_ns()
 
     def _step(self, at: int, now_ns: int) -> int | None:
         """Take the next piece of what was heard; return the place after it, None: wait."""
-        if self._state is State.OVER:
+        if self._standing.state is State.OVER:
             return None
-        if self._state is State.GREETING:
+        if self._standing.state is State.GREETING:
             return self._greet()
         if self._left:
             return self._take_data(at)
@@ -206,8 +187,8 @@ class Tcpcl3Session:
         if found is None:
             return None
         message, after = found
-        if KINDS[type(message)] not in EXPECTED[self._state]:
-            raise WireError(f"{type(message).__name__} while {self._state.value}")
+        if KINDS[type(message)] not in EXPECTED[self._standing.state]:
+            raise WireError(f"{type(message).__name__} while {self._standing.state.value}")
         if isinstance(message, SegmentHead):
             self._begin_segment(message)
         elif isinstance(message, Ack):
@@ -215,7 +196,7 @@ class Tcpcl3Session:
         elif isinstance(message, Refuse):
             self._on_refuse(message.reason, now_ns)
         elif isinstance(message, Shutdown):
-            self._go(State.OVER)
+            self._standing.go(State.OVER)
         return after
 
     def _greet(self) -> int | None:
@@ -223,8 +204,9 @@ class Tcpcl3Session:
         if found is None:
             return None
         contact, after = found
-        if not self._is_peer(contact.node_id):
-            raise WireError(f"the peer says that it is {contact.node_id[:80]!r}")
+        complaint = self._who.complaint(contact.node_id, None)
+        if complaint is not None:
+            raise WireError(complaint)
         self._options = contact.options & OPTIONS
         if not self._options & Option.ACKS:
             self._options = Option(0)
@@ -232,7 +214,7 @@ class Tcpcl3Session:
         self._options |= contact.options & Option.LENGTHS
         self.outgoing.segment = self._settings.segment_bytes if self._options & Option.ACKS else 0
         self._vigil.established(min(self._settings.keepalive_s, contact.keepalive_s))
-        self._go(State.ESTABLISHED)
+        self._standing.go(State.ESTABLISHED)
         return after
 
     def _begin_segment(self, head: SegmentHead) -> None:
@@ -304,17 +286,12 @@ class Tcpcl3Session:
         self.events.append(Taken(transfer.key) if has else Declined(transfer.key, reason))
         self._vigil.awaits(now_ns if self.unfinished() else None)
 
-    def _go(self, state: State) -> None:
-        if state is not self._state:
-            assert state in NEXT[self._state]
-            self._state = state
-
     def _say(self, message: Message) -> None:
         self.outgoing.say(write_message(message))
 
-    @staticmethod
-    def _head(transfer: Transfer, size: int) -> bytes:
-        flags = 0 if transfer.sent else START
-        if transfer.sent + size == len(transfer.block):
-            flags |= END
-        return write_message(SegmentHead(flags, size))
+
+def _head(transfer: Transfer, size: int) -> bytes:
+    flags = 0 if transfer.sent else START
+    if transfer.sent + size == len(transfer.block):
+        flags |= END
+    return write_message(SegmentHead(flags, size))
