@@ -30,6 +30,7 @@ from flight.relay.node import (
     StoreTrouble,
     Tombstone,
 )
+from flight.relay.node.names import placed
 from flight.relay.store import Store
 from flight.relay.store.values import Trouble
 from ground.archive import Archive
@@ -188,13 +189,13 @@ class Station:
         if not self._pending or now.mono_ns < self._retry_ns:
             return
         try:
-            self._archive.keep(tuple(_arrival(delivery) for delivery in self._pending))
+            self._archive.keep(tuple(self._arrival(delivery) for delivery in self._pending))
         except OSError as error:
             self._retry_ns = now.mono_ns + RETRY_NS
             self._news.append(f"archive: {error.strerror or error}; trying again")
             return
         for delivery in self._pending:
-            self._news += _said_of_losses(delivery)
+            self._news += _said_of_losses(self._arrival(delivery))
             self._node.release(delivery, now)
         self.counts.deliveries += len(self._pending)
         self.counts.heard_ns = now.mono_ns
@@ -243,26 +244,25 @@ class Station:
         else:
             self.open_links.discard(event.link)
 
+    def _arrival(self, delivery: Delivery) -> Arrival:
+        return Arrival(
+            source=str(placed(self._node.settings, delivery.source)),
+            destination=str(delivery.destination),
+            created_ms=delivery.bundle_id.created_ms,
+            sequence=delivery.bundle_id.sequence,
+            received_ms=delivery.received.dtn_ms,
+            payload=delivery.payload,
+        )
 
-def _arrival(delivery: Delivery) -> Arrival:
-    return Arrival(
-        source=str(delivery.source),
-        destination=str(delivery.destination),
-        created_ms=delivery.bundle_id.created_ms,
-        sequence=delivery.bundle_id.sequence,
-        received_ms=delivery.received.dtn_ms,
-        payload=delivery.payload,
-    )
 
-
-def _said_of_losses(delivery: Delivery) -> list[str]:
+def _said_of_losses(arrival: Arrival) -> list[str]:
     try:
-        notice = read_notice(_arrival(delivery))
+        notice = read_notice(arrival)
     except WireError:
         return []  # the archive says why it refused it
     if not isinstance(notice, Tombstone):
         return []
-    return [tombstone_words(notice, str(delivery.source))]
+    return [tombstone_words(notice, arrival.source)]
 
 
 def _say(command: Command) -> str:

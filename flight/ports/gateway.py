@@ -33,6 +33,7 @@ from flight.relay.bundle.values import REPORT_FLAGS
 from flight.relay.endpoint import NONE, ipn, parse_endpoint
 from flight.relay.node import Delivery, Node, ReportReceived
 from flight.relay.node.labels import priority_of, read_identity
+from flight.relay.node.names import placed
 from flight.relay.node.queues import Held
 
 MAX_WAITING = 256
@@ -161,11 +162,12 @@ class Gateway:
 
     def _send(self, client: Client, request: Message, now: Instant) -> None:
         destination = parse_endpoint(str(request["to"]))
+        usual = priority_of(placed(self._node.settings, destination))
         wants_reports = request.get("reports") is True
         ticket = self._node.send(
             base64.b64decode(str(request["payload"]), validate=True),
             destination=destination,
-            priority=_integer(request, "priority", default=priority_of(destination)),
+            priority=_integer(request, "priority", default=usual),
             lifetime_ms=_integer(request, "lifetime_s", default=DEFAULT_LIFETIME_S) * 1000,
             now=now,
             source_service=_integer(request, "from", default=0) or None,

@@ -138,6 +138,22 @@ class IdForm(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class DtnNode:
+    """A node that others call by a name, and the number that it has here."""
+
+    name: str
+    """NAME in dtn://NAME/SERVICE."""
+
+    node: int
+    """Its node number, as contact plan and links name it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no name."""
+        if not self.name or "/" in self.name or self.node < 1:
+            raise ValueError("dtn_nodes: a name without slashes, and a node number above 0")
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """One DTN node: its number, its links, what it delivers, and the limits of its queues."""
 
@@ -199,8 +215,11 @@ class NodeSettings:
     """How endpoint ids made here are written: "two-elements", "three-elements" or "dtn"."""
 
     dtn_name: str = ""
-    """With id_form "dtn": NAME in dtn://NAME/SERVICE. What is sent to that name does not come
-    here: routes and services go by numbers."""
+    """This node's NAME in dtn://NAME/SERVICE: what is sent to the name comes here, too, and with
+    id_form "dtn" it is written."""
+
+    dtn_nodes: tuple[DtnNode, ...] = ()
+    """Names of other nodes: bundles for dtn://NAME/... go to the node of that number."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -209,5 +228,14 @@ class NodeSettings:
             raise ValueError("node_number must be 0 or more, and each peer_node")
         if len(set(numbers)) != len(numbers):
             raise ValueError("node_number and each link's peer_node must differ")
-        if bool(self.dtn_name) != (self.id_form is IdForm.DTN) or "/" in self.dtn_name:
-            raise ValueError("id_form 'dtn' and dtn_name, a name without slashes, go together")
+        if "/" in self.dtn_name or (self.id_form is IdForm.DTN and not self.dtn_name):
+            raise ValueError("id_form 'dtn' needs dtn_name, a name without slashes")
+        names = [self.dtn_name, *(known.name for known in self.dtn_nodes)]
+        if len(set(names)) != len(names):
+            raise ValueError("dtn_name and the names in dtn_nodes must differ")
+
+    def number_of(self, name: str) -> int | None:
+        """Return the number of the node that has a dtn name; None: it is not known."""
+        if name == self.dtn_name:
+            return self.node_number
+        return next((known.node for known in self.dtn_nodes if known.name == name), None)

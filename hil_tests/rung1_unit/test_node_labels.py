@@ -43,10 +43,16 @@ def test_a_label_says_where_to_and_whether_the_bundle_changes_on_its_way() -> No
         lifetime_ms=1,
         age_ms=0,
     )
-    label = read_label(encode_label(label_from(bundle, came_from=None)))
+    label = read_label(
+        encode_label(label_from(bundle, destination=bundle.primary.destination, came_from=None))
+    )
     assert (label.destination, label.flags, label.is_plain) == (ipn(3, 64), 0, True)
-    assert not read_label(encode_label(label_from(bundle, came_from=7))).is_plain
-    assert not read_label(encode_label(label_from(aged, came_from=None))).is_plain
+    assert not read_label(
+        encode_label(label_from(bundle, destination=bundle.primary.destination, came_from=7))
+    ).is_plain
+    assert not read_label(
+        encode_label(label_from(aged, destination=aged.primary.destination, came_from=None))
+    ).is_plain
 
 
 @pytest.mark.parametrize("report_to", [ipn(2, 0), NONE])
@@ -62,7 +68,9 @@ def test_a_label_keeps_the_wish_for_reports_where_one_can_be_sent(report_to: End
         report_to=report_to,
         flags=flags,
     )
-    label = read_label(encode_label(label_from(bundle, came_from=7)))
+    label = read_label(
+        encode_label(label_from(bundle, destination=bundle.primary.destination, came_from=7))
+    )
     if report_to == NONE:
         assert label.flags == 0
     else:

@@ -9,6 +9,7 @@ from flight.relay.endpoint import EndpointId, parse_endpoint
 from flight.relay.node.keeper import Keeper, Wish
 from flight.relay.node.labels import Label, priority_of
 from flight.relay.node.maker import Maker
+from flight.relay.node.names import placed
 from flight.relay.node.tombstone import encode_tombstone, tombstone_of
 from flight.relay.settings import NodeSettings
 from flight.relay.status import REPORT_FLAG, Status, StatusReport
@@ -124,7 +125,7 @@ class Clerk:
 
     def _write(self, bundle: Bundle, now: Instant) -> None:
         is_full = self._pending + len(self._waiting) >= self.settings.report_limit
-        priority = priority_of(bundle.primary.destination)
+        priority = priority_of(placed(self.settings, bundle.primary.destination))
         wish = Wish(bundle, encode_bundle(bundle), now)
         if is_full or not self.keeper.put(wish, priority=priority, now=now):
             self.unwritten += 1

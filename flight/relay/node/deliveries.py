@@ -28,7 +28,7 @@ class Whole(NamedTuple):
         return Delivery(
             payload=self.bundle.payload,
             source=primary.source,
-            destination=primary.destination,
+            destination=self.held.label.destination,
             bundle_id=self.bundle.id,
             priority=self.held.entry.priority,
             received=self.held.since,

@@ -37,9 +37,9 @@ class Desk:
                 now=now,
             )
 
-    def answer(self, bundle: Bundle, now: Instant) -> None:
+    def answer(self, bundle: Bundle, service: int, now: Instant) -> None:
         """Do what a bundle for the node itself asks: echo it, or tell its status report."""
-        if bundle.primary.destination.service == self.settings.echo_service:
+        if service == self.settings.echo_service:
             self.clerk.echo(bundle, now)
             return
         try:

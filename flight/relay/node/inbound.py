@@ -21,6 +21,7 @@ from flight.relay.ltp.segment import SessionId
 from flight.relay.node.desk import Desk
 from flight.relay.node.keeper import Wish
 from flight.relay.node.labels import ADMINISTRATIVE_SERVICE, priority_of
+from flight.relay.node.names import placed
 from flight.relay.node.span import Span
 from flight.relay.node.values import BlockRefused, BundleRejected
 from flight.relay.status import Status
@@ -95,7 +96,7 @@ class Inbound:
         data = alone if alone and kept is bundle else encode_bundle(kept)
         peer = self.spans[arrival.link].settings.peer_node
         wish = Wish(kept, data, now, block=self._block, came_from=peer)
-        priority = priority_of(kept.primary.destination)
+        priority = priority_of(placed(self.desk.settings, kept.primary.destination))
         if self.desk.keeper.put(wish, priority=priority, now=now):
             arrival.missing += 1
         else:
@@ -136,7 +137,7 @@ class Inbound:
     def _admit(self, bundle: Bundle, admission: Admission) -> tuple[Bundle | None, Reason]:
         if admission.bundle is None:
             return None, Reason.BLOCK_UNINTELLIGIBLE
-        destination = bundle.primary.destination
+        destination = placed(self.desk.settings, bundle.primary.destination)
         if not self.is_for_here(destination):
             refusal = check_bundle(bundle, self.security)
             return (admission.bundle, Reason.NONE) if refusal is None else (None, refusal)

@@ -7,6 +7,8 @@ from flight.instant import Instant
 from flight.relay.bundle import Bundle, BundleId, remaining_ms
 from flight.relay.bundle.forward import MAX_LIFETIME_MS
 from flight.relay.node.labels import Label, encode_label, identity_of, label_from
+from flight.relay.node.names import placed
+from flight.relay.settings import NodeSettings
 from flight.relay.store import Store
 from flight.relay.store.values import Delete, Fetch, Fetched, Missing, Put, Reason, Result, Scrub
 
@@ -42,11 +44,12 @@ Kept: TypeAlias = bytes | Bundle
 class Keeper:
     """Submits operations and remembers the wish behind each; holds a bounded cache of bytes."""
 
-    def __init__(self, store: Store, *, cache_bytes: int, fetch_limit: int) -> None:
+    def __init__(self, store: Store, settings: NodeSettings) -> None:
         """Use a store; nothing else may take its results."""
         self.store = store
-        self._cache_bytes = cache_bytes
-        self._fetch_limit = fetch_limit
+        self._settings = settings
+        self._cache_bytes = settings.cache_bytes
+        self._fetch_limit = settings.fetch_limit
         self._cache: dict[int, Kept] = {}
         self._cached = 0
         self._asked: dict[int, Asked] = {}
@@ -60,7 +63,9 @@ class Keeper:
         primary = bundle.primary
         lifetime_ms = min(primary.lifetime_ms, MAX_LIFETIME_MS)
         is_ours = not wish.block
-        asked = Asked(wish, bundle.id, label_from(bundle, came_from=wish.came_from))
+        destination = placed(self._settings, primary.destination)
+        label = label_from(bundle, destination=destination, came_from=wish.came_from)
+        asked = Asked(wish, bundle.id, label)
         ticket = self.store.submit(
             Put(
                 data=wish.data,

@@ -23,6 +23,7 @@ class Label(NamedTuple):
     """What routing and reporting need to know without reading the bundle."""
 
     destination: EndpointId
+    """In numbers, also where the bundle has a dtn name that is known here."""
     report_to: EndpointId
     flags: int
     """BundleFlag bits of the reports that are wanted, and whether with their time."""
@@ -39,14 +40,14 @@ def priority_of(destination: EndpointId) -> int:
     return priority if is_marked else DEFAULT_PRIORITY
 
 
-def label_from(bundle: Bundle, *, came_from: int | None) -> Label:
-    """Return a bundle's label."""
+def label_from(bundle: Bundle, *, destination: EndpointId, came_from: int | None) -> Label:
+    """Return a bundle's label; ``destination`` is its own, in numbers where it has any."""
     primary = bundle.primary
     wanted = bundle.reports_wanted
     flags = wanted | primary.flags & BundleFlag.STATUS_TIME if wanted else 0
     report_to = primary.report_to if wanted else NONE
     is_plain = came_from is None and bundle.block(BlockType.BUNDLE_AGE) is None
-    return Label(primary.destination, report_to, flags, is_plain, came_from)
+    return Label(destination, report_to, flags, is_plain, came_from)
 
 
 def encode_label(label: Label) -> bytes:

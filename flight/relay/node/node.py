@@ -68,7 +68,7 @@ class Node:
         self._plan = plan
         self._out: list[Delivery] = []
         self._ticket = self._scrub_ns = 0
-        keeper = Keeper(store, cache_bytes=settings.cache_bytes, fetch_limit=settings.fetch_limit)
+        keeper = Keeper(store, settings)
         first = first_number(store.created, boots=store.boots, seed=seed)
         self._maker = Maker(settings, first)
         clerk = Clerk(settings, keeper, self._maker)
@@ -292,9 +292,9 @@ class Node:
         self._desk.keeper.flush()
 
     def _hand_out(self, whole: Whole, now: Instant) -> None:
-        service = whole.bundle.primary.destination.service
+        service = whole.held.label.destination.service
         if service in {ADMINISTRATIVE_SERVICE, self.settings.echo_service or None}:
-            self._desk.answer(whole.bundle, now)
+            self._desk.answer(whole.bundle, service, now)
             if service not in self.settings.services:
                 self._desk.report(whole.held, Status.DELIVERED, now)
                 self._deliveries.release(whole.sequences)

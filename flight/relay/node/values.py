@@ -18,6 +18,7 @@ class Delivery:
     payload: bytes
     source: EndpointId
     destination: EndpointId
+    """In numbers, also where the bundle names this node by its dtn name."""
     bundle_id: BundleId
     """Tells a second delivery after a restart; creation time and sequence are in it."""
     priority: int
