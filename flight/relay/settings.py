@@ -106,6 +106,10 @@ class LinkSettings:
     names_previous_node: bool = True
     """Whether forwarded bundles carry a previous node block (RFC 9171 section 4.4.1)."""
 
+    takes_unchecked: bool = False
+    """Whether bundles are taken in whose primary block neither a checksum nor a signature protects.
+    dtn7-rs makes such, against RFC 9171 section 4.3.1; ION's next release and bplib refuse them."""
+
     layer: Layer = Layer.LTP
     """The convergence layer: "ltp", "tcpcl4", "tcpcl3", "mtcp" or "udp"."""
 

@@ -16,6 +16,7 @@ from flight.relay.bundle import (
 )
 from flight.relay.bundle import Reason as BundleReason
 from flight.relay.contacts import ContactPlan
+from flight.relay.crc import CrcType
 from flight.relay.endpoint import EndpointId, ipn
 from flight.relay.errors import WireError
 from flight.relay.ltp.engine import LtpEngine
@@ -117,6 +118,23 @@ def test_a_block_that_is_no_bundle_is_refused_and_changes_nothing() -> None:
     there.run(1)
     assert there.said("2", BlockRefused) == [BlockRefused(0, malformed=True)]
     assert there.network.nodes["2"].status(there.network.now()).store.bundles == 0
+
+
+@pytest.mark.parametrize("takes_unchecked", [False, True])
+def test_a_primary_block_without_a_checksum_is_taken_only_where_that_is_set(
+    takes_unchecked: bool,
+) -> None:
+    def change(plain: NodeSettings) -> NodeSettings:
+        links = tuple(replace(link, takes_unchecked=takes_unchecked) for link in plain.links)
+        return replace(plain, links=links)
+
+    there = world(1, 2, 3, change=change)
+    for sequence, node in ((1, 2), (2, 3)):  # for here, and to be passed on
+        inject(there, "2", foreign(sequence, ipn(node, 65), primary_crc=CrcType.NONE))
+    there.run(10)
+    assert len(there.deliveries) == 2 * takes_unchecked
+    assert bool(there.said("2", BlockRefused)) is not takes_unchecked
+    assert not there.network.nodes["2"].bundles()
 
 
 def test_a_datagram_that_is_no_segment_is_an_error_of_the_peer() -> None:

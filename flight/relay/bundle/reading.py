@@ -72,21 +72,25 @@ def read_bundle(data: bytes, *, strict: bool = True) -> Bundle:
     return bundle
 
 
-def read_bundles(data: bytes) -> tuple[Bundle, ...]:
+def read_bundles(data: bytes, *, is_checked: bool = True) -> tuple[Bundle, ...]:
     """Return the bundles that follow one another in an LTP block, at least one.
+
+    ``is_checked=False`` takes primary blocks that neither checksum nor signature protects.
 
     Raises:
         WireError: the bytes are not one or more whole bundles.
     """
-    bundle, at = read_bundle_at(data, 0)
+    bundle, at = read_bundle_at(data, 0, is_checked=is_checked)
     bundles = [bundle]
     while at < len(data):
-        bundle, at = read_bundle_at(data, at)
+        bundle, at = read_bundle_at(data, at, is_checked=is_checked)
         bundles.append(bundle)
     return tuple(bundles)
 
 
-def read_bundle_at(data: bytes, at: int, *, strict: bool = True) -> tuple[Bundle, int]:
+def read_bundle_at(
+    data: bytes, at: int, *, strict: bool = True, is_checked: bool = True
+) -> tuple[Bundle, int]:
     """Return the bundle at a place, and the place after it (RFC 9171 section 4).
 
     Raises:
@@ -104,7 +108,7 @@ def read_bundle_at(data: bytes, at: int, *, strict: bool = True) -> tuple[Bundle
     bundle = Bundle(primary, tuple(blocks))
     _check_blocks(bundle)
     if strict:
-        _check_primary(bundle)
+        _check_primary(bundle, is_checked=is_checked)
     return bundle, at + 1
 
 
@@ -237,7 +241,7 @@ def _check_blocks(bundle: Bundle) -> None:
             raise WireError("a fragment that is empty, or ends after its whole")
 
 
-def _check_primary(bundle: Bundle) -> None:
+def _check_primary(bundle: Bundle, *, is_checked: bool) -> None:
     """Check what only a careless or hostile peer gets wrong in a primary block.
 
     It needs a checksum or a signature (RFC 9171 section 4.3.1), a time or an age (section 4.4.2),
@@ -245,7 +249,7 @@ def _check_primary(bundle: Bundle) -> None:
     """
     if LOCAL_NODE in (bundle.primary.source.node, bundle.primary.destination.node):
         raise WireError("a bundle from outside is from or for a local node")
-    if not (bundle.primary.crc_type or _is_primary_signed(bundle)):
+    if is_checked and not (bundle.primary.crc_type or _is_primary_signed(bundle)):
         raise WireError("primary block has neither checksum nor signature")
     if not bundle.primary.created_ms and bundle.block(BlockType.BUNDLE_AGE) is None:
         raise WireError("creation time 0 without a bundle age block")

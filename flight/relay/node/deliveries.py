@@ -69,7 +69,7 @@ class Deliveries:
             heappop(self._ready)
             self.desk.keeper.let_go(sequence)
             self.outstanding.add(sequence)
-            bundle = read_bundle(kept) if isinstance(kept, bytes) else kept
+            bundle = read_bundle(kept, strict=False) if isinstance(kept, bytes) else kept
             whole = self._whole(held, bundle, now)
             if whole is not None:
                 taken.append(whole)

@@ -53,7 +53,8 @@ class Inbound:
     def take(self, link: int, event: BlockReceived, now: Instant) -> None:
         """Ask the store for every bundle in a block; refuse the block if that cannot be."""
         try:
-            bundles = read_bundles(event.block)
+            is_checked = not self.spans[link].settings.takes_unchecked
+            bundles = read_bundles(event.block, is_checked=is_checked)
         except WireError:
             # Damaged on the way, or made wrong: the peer may send it again, in another session.
             self.desk.tally.malformed += 1

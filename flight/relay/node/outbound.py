@@ -115,7 +115,7 @@ class Outbound:
         is_ours = not held.entry.received
         names_us = span.settings.names_previous_node and not is_ours
         leaving = forwarded_bundle(
-            read_bundle(kept) if isinstance(kept, bytes) else kept,
+            read_bundle(kept, strict=False) if isinstance(kept, bytes) else kept,
             node=own_id(self.desk.settings, 0) if names_us else None,
             resident_ms=(now.mono_ns - held.since.mono_ns) // 1_000_000,
         )
