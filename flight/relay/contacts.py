@@ -111,6 +111,15 @@ class ContactPlan:
             hops.update(dict.fromkeys(reached, hops[next(iter(nearer))] + 1))
         return hops
 
+    def reached_from(self, node: int) -> frozenset[int]:
+        """Return the nodes that contacts lead to from one, itself among them, whenever they are."""
+        reached, latest = {node}, [node]
+        while latest:
+            onward = (pair[0].to_node for at in latest for pair in self.contacts_from(at))
+            latest = list(set(onward) - reached)
+            reached.update(latest)
+        return frozenset(reached)
+
     def contacts_from(self, node: int) -> tuple[tuple[Contact, ...], ...]:
         """Return what a node can send on: the contacts to each neighbour, in order."""
         return self._contacts_from.get(node, ())

@@ -139,6 +139,14 @@ def test_a_range_counts_for_both_directions_unless_the_other_has_its_own() -> No
     assert one.one_way_ms(2, 1, Instant(0, 0)) == 1_350
 
 
+def test_contacts_lead_from_a_node_to_all_that_they_ever_reach() -> None:
+    hour = (0, 3_600_000, 1)
+    ahead = ContactPlan(tuple(Contact(*pair, *hour) for pair in [(1, 2), (2, 3), (3, 1), (4, 1)]))
+    assert ahead.reached_from(1) == {1, 2, 3}
+    assert ahead.reached_from(4) == {1, 2, 3, 4}
+    assert ahead.reached_from(9) == {9}
+
+
 def test_a_changed_plan_is_another_value() -> None:
     gone = PLAN.changed(remove=[PLAN.contacts[0]])
     assert gone.contacts == PLAN.contacts[1:]

@@ -214,6 +214,15 @@ def test_a_flood_from_a_peer_does_not_stop_our_priority_0() -> None:
     assert any(len(delivery.payload) == 20_000 for delivery in there.deliveries)
 
 
+def test_bundles_that_no_contact_takes_onward_make_room_for_those_that_some_contact_takes() -> None:
+    there = world(1, 2, 3, stores={2: ram(quota_bytes=60_000, received_quota_bytes=30_000)})
+    for sequence in range(100):
+        inject(there, "2", foreign(sequence, ipn(99, 64)))
+    there.send("1", bytes(5_000), ipn(3, 65))
+    there.run(60)
+    assert any(len(delivery.payload) == 5_000 for delivery in there.deliveries)
+
+
 def test_unreleased_deliveries_come_again_after_a_restart_and_released_ones_do_not(
     tmp_path: Path,
 ) -> None:

@@ -40,12 +40,20 @@ class Chooser:
     _routes: dict[int, tuple[int | None, int]] = field(default_factory=dict)
     _has_choice: dict[int, bool] = field(default_factory=dict)
     _nearer: dict[int, frozenset[int]] = field(default_factory=dict)
+    _reached: frozenset[int] | None = None
+
+    def leads_to(self, node: int) -> bool:
+        """Whether contacts of the plan lead to a node, now or at any time."""
+        if self._reached is None:
+            self._reached = self.router.plan.reached_from(self.router.node)
+        return node in self._reached
 
     def forget(self, now: Instant) -> None:
         """Decide anew: the plan, a contact or the time has changed."""
         self._routes.clear()
         self._has_choice.clear()
         self._nearer.clear()
+        self._reached = None
         self.router.forget_promises()
         self.queues.undecide()
         for span in self.spans:

@@ -18,9 +18,10 @@ from flight.relay.errors import WireError
 from flight.relay.ltp.events import BlockReceived
 from flight.relay.ltp.segment import Reason as LtpReason
 from flight.relay.ltp.segment import SessionId
+from flight.relay.node.chooser import Chooser
 from flight.relay.node.desk import Desk
 from flight.relay.node.keeper import Wish
-from flight.relay.node.labels import ADMINISTRATIVE_SERVICE, priority_of
+from flight.relay.node.labels import ADMINISTRATIVE_SERVICE, LOWEST_PRIORITY, priority_of
 from flight.relay.node.names import placed
 from flight.relay.node.span import Span
 from flight.relay.node.values import BlockRefused, BundleRejected
@@ -44,6 +45,7 @@ class Inbound:
 
     desk: Desk
     spans: list[Span]
+    chooser: Chooser
     security: SecurityPolicy
     open_services: set[int] = field(default_factory=set)
     """Services of processes beside the node, delivered here for as long as these listen."""
@@ -97,11 +99,20 @@ class Inbound:
         data = alone if alone and kept is bundle else encode_bundle(kept)
         peer = self.spans[arrival.link].settings.peer_node
         wish = Wish(kept, data, now, block=self._block, came_from=peer)
-        priority = priority_of(placed(self.desk.settings, kept.primary.destination))
-        if self.desk.keeper.put(wish, priority=priority, now=now):
+        if self.desk.keeper.put(wish, priority=self._priority_of(kept), now=now):
             arrival.missing += 1
         else:
             arrival.is_refused = True
+
+    def _priority_of(self, bundle: Bundle) -> int:
+        """Return what a bundle's destination means; what has no way at all is the first to go.
+
+        Otherwise a neighbour that floods a relay with bundles for nowhere would fill its store.
+        """
+        destination = placed(self.desk.settings, bundle.primary.destination)
+        return (
+            priority_of(destination) if self.chooser.leads_to(destination.node) else LOWEST_PRIORITY
+        )
 
     def _conclude(self, arrival: Arrival, now: Instant) -> None:
         if arrival.is_refused:

@@ -11,6 +11,7 @@ FIRST_PRIORITY_SERVICE = 64
 """Services 64 to 67 of a destination mean priority 0 to 3, so that no private block is needed."""
 
 DEFAULT_PRIORITY = 1
+LOWEST_PRIORITY = 3
 
 ADMINISTRATIVE_SERVICE = 0
 """Of every node: status reports go to it (RFC 9171 section 6.1, RFC 9758)."""

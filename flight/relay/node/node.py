@@ -77,10 +77,10 @@ class Node:
             Span(link, settings.node_number, seed=mix_seed(seed, store.boots, index))
             for index, link in enumerate(settings.links)
         ]
-        self._inbound = Inbound(self._desk, self._spans, self._security)
         self._chooser = Chooser(
             self._desk.queues, self._spans, Router(plan, node=settings.node_number)
         )
+        self._inbound = Inbound(self._desk, self._spans, self._chooser, self._security)
         self._outbound = Outbound(self._desk, self._spans, self._chooser)
         self._deliveries = Deliveries(self._desk, self._security)
         self._outcomes = Outcomes(self._desk, self._inbound, self._deliveries)
