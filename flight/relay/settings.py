@@ -181,6 +181,9 @@ class NodeSettings:
     hop_limit: int = 16
     """Nodes that a bundle made here may pass; 0: no hop count block."""
 
+    payload_checksum: bool = True
+    """Whether the payload of bundles made here has a CRC-32C. DTNME deletes any that has one."""
+
     report_lifetime_s: int = 86_400
     """Lifetime of status reports and tombstones."""
 

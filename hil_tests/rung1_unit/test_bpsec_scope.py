@@ -42,14 +42,22 @@ def by_another_source(crc_type: CrcType, *, is_sealed: bool) -> Bundle:
     return signed
 
 
-@pytest.mark.parametrize("crc_type", [CrcType.CRC32C, CrcType.NONE])
+@pytest.mark.parametrize(
+    ("left_with", "came_with"),
+    [
+        (CrcType.CRC32C, CrcType.CRC16),
+        (CrcType.NONE, CrcType.CRC16),
+        (CrcType.CRC16, CrcType.CRC32C),
+        (CrcType.NONE, CrcType.CRC32C),
+    ],
+)
 @pytest.mark.parametrize("is_sealed", [False, True])
 def test_protection_survives_a_relay_that_writes_the_primary_blocks_checksum_anew(
-    crc_type, is_sealed
+    left_with, came_with, is_sealed
 ) -> None:
     rules = SIGNED_AND_SEALED if is_sealed else SIGNED
-    left = by_another_source(crc_type, is_sealed=is_sealed)
-    forwarded = arrive(replace(left, primary=replace(left.primary, crc_type=CrcType.CRC16)))
+    left = by_another_source(left_with, is_sealed=is_sealed)
+    forwarded = arrive(replace(left, primary=replace(left.primary, crc_type=came_with)))
     assert check_bundle(forwarded, rules) is None
     accepted = accept_bundle(forwarded, rules)
     assert isinstance(accepted, Bundle)

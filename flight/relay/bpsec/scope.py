@@ -32,13 +32,14 @@ FULL_SCOPE = Scope.PRIMARY | Scope.TARGET_HEADER | Scope.SECURITY_HEADER
 def primary_forms(bundle: Bundle) -> Iterator[bytes]:
     """Yield the primary block as it is, then as its maker may have signed it.
 
-    ION 4.1 forwards every primary block with a CRC-16, whatever checksum it came with (its issue
-    1). The checksum follows from the rest, so a block that differs in nothing else is the same.
+    Whatever checksum a primary block came with, ION 4.1 forwards it with a CRC-16 (its issue 1)
+    and DTNME with a CRC-32C. The checksum follows from the rest, so a block that differs in
+    nothing else is the same.
     """
     primary = bundle.primary
     yield primary.wire or encode_primary(primary)
-    if primary.crc_type == CrcType.CRC16:
-        for crc_type in (CrcType.CRC32C, CrcType.NONE):
+    for crc_type in CrcType:
+        if crc_type != primary.crc_type:
             yield encode_primary(replace(primary, crc_type=crc_type))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flight.instant import Instant
 from flight.relay.bundle import Bundle, BundleFlag, make_bundle
+from flight.relay.crc import CrcType
 from flight.relay.endpoint import NONE, EndpointId
 from flight.relay.node.names import own_id, written
 from flight.relay.settings import NodeSettings
@@ -53,6 +54,7 @@ class Maker:
             flags=flags,
             hop_limit=self.settings.hop_limit or None,
             age_ms=None if created_ms else 0,
+            payload_crc=CrcType.CRC32C if self.settings.payload_checksum else CrcType.NONE,
         )
 
     def report(self, report: StatusReport, report_to: EndpointId, now: Instant) -> Bundle:
