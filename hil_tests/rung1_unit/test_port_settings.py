@@ -180,13 +180,13 @@ README = Path(__file__).parents[2] / "README.md"
 WHOLE = 'contact_plan = "p"\narchive = "a"\n[store]\ndirectory = "s"\n[node]\nnode_number = 10\n'
 
 
-def left_columns() -> list[str]:
-    """Return farside's side of each pair of configurations in the README."""
+def left_columns(table: str = "[[node.links]]") -> list[str]:
+    """Return farside's side of each pair of configurations in the README that has a table."""
     chapter = README.read_text().split("## As a node among")[1].split("\n## ")[0]
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", chapter, re.MULTILINE)
     texts = []
     for block in blocks:
-        if "[[node.links]]" in block:
+        if table in block:
             lines = (re.split(r"\s{2,}", line[4:])[0] for line in block.splitlines())
             texts.append("\n".join(lines))
     return texts
@@ -197,6 +197,13 @@ def test_the_readmes_lines_for_peers_are_settings(text: str, tmp_path: Path):
     config = parse_settings(StationConfig, WHOLE + text, source="README.md", folder=tmp_path)
     fitted = fit_links(config.node, config.ports)
     assert [link.peer_node for link in fitted.links] == [20]
+
+
+def test_the_readmes_lines_for_names_are_settings(tmp_path: Path):
+    (text,) = left_columns("[[node.dtn_nodes]]")
+    whole = WHOLE + text.strip().removeprefix("[node]")
+    node = parse_settings(StationConfig, whole, source="README.md", folder=tmp_path).node
+    assert (node.number_of("farside"), node.number_of("gateway")) == (10, 20)
 
 
 def test_the_readme_has_lines_for_each_layer():
