@@ -113,7 +113,7 @@ def _read_asserted(data: bytes, at: int) -> tuple[tuple[tuple[Status, int | None
         size, at = read_array(data, at)
         if size not in {1, 2}:
             raise WireError("a status item has one element or two")
-        said, at = read_bool(data, at)
+        said, at = _read_said(data, at)
         time_ms: int | None = None
         if size == 2:
             time_ms, at = read_uint(data, at)
@@ -122,3 +122,14 @@ def _read_asserted(data: bytes, at: int) -> tuple[tuple[tuple[Status, int | None
     for _ in range(count - len(Status)):  # things that a later protocol may assert
         at = skip_item(data, at)
     return tuple(asserted), at
+
+
+def _read_said(data: bytes, at: int) -> tuple[bool, int]:
+    """Return whether a thing is asserted, and the place after that.
+
+    ION before 4.1.3 writes the numbers 1 and 0 where true and false belong.
+    """
+    if data[at : at + 1] in {encode_uint(0), encode_uint(1)}:
+        said, at = read_uint(data, at)
+        return bool(said), at
+    return read_bool(data, at)

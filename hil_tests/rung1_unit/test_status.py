@@ -61,9 +61,17 @@ def test_more_assertions_than_known_and_unknown_reasons_are_read() -> None:
     assert report.reason == 0x63
 
 
+def test_the_numbers_that_ion_wrote_before_4_1_3_are_read_as_true_and_false() -> None:
+    # [1, [[[0], [1, 99], [0], [0]], 0, ipn:1.1, [5, 0]]]
+    data = "820184848100820118638100810000820282010182" + "0500"
+    report = read_status_report(bytes.fromhex(data))
+    assert report.asserted == ((Status.FORWARDED, 99),)
+
+
 @pytest.mark.parametrize(
     "record",
     [
+        "8201848481f481f4810281f4008202820101820007",
         "",
         "8202848481f481f481f581f4008202820101820007",
         "8101",
