@@ -104,16 +104,19 @@ def check_links(node: NodeSettings, ports: Sequence[PortSettings]) -> None:
 
 
 def fit_links(node: NodeSettings, ports: Sequence[PortSettings]) -> NodeSettings:
-    """Return a node whose links keep to what their serial lines carry.
+    """Return a node whose links keep to what their lines carry.
 
-    Segments get no longer than the line's payload, what framing costs is paced, and a loop that
-    wakes late makes up for less than a segment, so that priority 0 waits behind one at most.
+    On a serial line segments get no longer than its payload, what framing costs is paced, and a
+    loop that wakes late makes up for less than a segment, so that priority 0 waits behind one at
+    most. Over MTCP a node that calls sends on nothing else (draft-ietf-dtn-mtcpcl: one way only).
     """
     pairs = zip(node.links, ports_by_link(ports, node), strict=True)
     return replace(node, links=tuple(_fitted(link, port) for link, port in pairs))
 
 
 def _fitted(link: LinkSettings, port: PortSettings) -> LinkSettings:
+    if link.layer is Layer.MTCP and port.call:
+        return replace(link, tcp=replace(link.tcp, answers_send=False))
     if not port.device:
         return link
     is_cobs = port.framing is Framing.COBS

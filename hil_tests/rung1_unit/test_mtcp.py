@@ -2,9 +2,13 @@
 
 import pytest
 
+from flight.instant import Instant
+from flight.relay.convergence import make_engine
 from flight.relay.errors import WireError
+from flight.relay.settings import Layer, LinkSettings
+from flight.relay.stream.line import Told, pack
 from flight.relay.stream.mtcp import MtcpSession, read_string_head
-from flight.relay.stream.session import Arrived, Taken
+from flight.relay.stream.session import NS_PER_S, Arrived, Taken
 from flight.relay.stream.settings import TcpSettings
 
 
@@ -52,3 +56,19 @@ def test_heads_are_read(text: str, length: int):
     data = bytes.fromhex(text)
     assert read_string_head(data, 0) == (length, len(data))
     assert read_string_head(data[:-1], 0) is None
+
+
+@pytest.mark.parametrize("answers_send", [True, False])
+def test_where_answers_do_not_send_a_bundle_waits_for_a_line_that_was_called(answers_send: bool):
+    tcp = TcpSettings(answers_send=answers_send)
+    engine = make_engine(LinkSettings(2, layer=Layer.MTCP, tcp=tcp), 1, seed=0)
+    now = Instant(NS_PER_S, 0)
+    engine.set_contact(True, rate_bytes_s=10**6, now=now)
+    engine.receive(pack(Told.ANSWERED, 1), now)
+    engine.send_block(b"bundle", key=1, priority=1, now=now)
+    engine.expire(now)
+    assert any(b"bundle" in order for order in engine.take_datagrams()) is answers_send
+    engine.receive(pack(Told.CALLED, 2), now)
+    engine.expire(now)
+    written = [order[1] for order in engine.take_datagrams() if b"bundle" in order]
+    assert written == ([] if answers_send else [2])

@@ -199,6 +199,14 @@ def test_the_readmes_lines_for_peers_are_settings(text: str, tmp_path: Path):
     assert [link.peer_node for link in fitted.links] == [20]
 
 
+@pytest.mark.parametrize(("layer", "sends"), [(Layer.MTCP, False), (Layer.TCPCL3, True)])
+def test_over_mtcp_who_calls_sends_on_nothing_else(layer: Layer, sends: bool):
+    plain = node(layer=layer)
+    calling = PortSettings(2, listen="127.0.0.1:1", call="127.0.0.1:2")
+    assert fit_links(plain, [calling]).links[0].tcp.answers_send is sends
+    assert fit_links(plain, [PortSettings(2, listen="127.0.0.1:1")]) == plain
+
+
 def test_the_readmes_lines_for_names_are_settings(tmp_path: Path):
     (text,) = left_columns("[[node.dtn_nodes]]")
     whole = WHOLE + text.strip().removeprefix("[node]")

@@ -46,7 +46,7 @@ class StreamEngine:
         )
         self._inbox = Inbox(settings)
         self._totals = Totals()
-        self._lines = Lines(make_session, self._totals)
+        self._lines = Lines(make_session, self._totals, answers_send=settings.answers_send)
         self._answer_ns = settings.answer_s * 1_000_000_000
         self._events: list[LtpEvent] = []
 

@@ -14,11 +14,12 @@ MakeSession = Callable[[bool, int, int], Session]
 class Lines:
     """Knows which lines stand, and which of them bundles leave on."""
 
-    __slots__ = ("_make_session", "_outbox", "_serial", "_totals", "held")
+    __slots__ = ("_answers_send", "_make_session", "_outbox", "_serial", "_totals", "held")
 
-    def __init__(self, make_session: MakeSession, totals: Totals) -> None:
+    def __init__(self, make_session: MakeSession, totals: Totals, *, answers_send: bool) -> None:
         self._make_session = make_session
         self._totals = totals
+        self._answers_send = answers_send
         self._outbox: list[bytes] = []
         self._serial = 0
         self.held: dict[int, Held] = {}
@@ -56,7 +57,8 @@ class Lines:
 
     def chosen(self) -> Held | None:
         """Return the line for bundles: the newest that we called, else the newest there is."""
-        ready = [held for held in self.held.values() if held.session.is_ready]
+        may_send = (held for held in self.held.values() if held.is_caller or self._answers_send)
+        ready = [held for held in may_send if held.session.is_ready]
         return max(ready, key=lambda held: (held.is_caller, held.serial), default=None)
 
     def of(self, session: SessionId) -> Held | None:

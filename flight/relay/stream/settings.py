@@ -58,6 +58,10 @@ class TcpSettings:
     """Whether to end the session after a refusal. For HDTN, which else waits for ever for the
     acknowledgement of what was refused."""
 
+    answers_send: bool = True
+    """Whether bundles also leave on a line that the peer called, while this node has called none.
+    Over MTCP no, where the port calls: dtn7 and DTNME do not read on a line that they called."""
+
     send_blocks_max: int = 64
     """Bundles under way to the peer and not acknowledged."""
 
@@ -99,5 +103,5 @@ class TcpSettings:
             raise ValueError("keepalive_s is at most 65535")
 
 
-_OTHERS = {"node_id", "peer_id", "tls", "certificate_id", "refusal_ends_session"}
+_OTHERS = {"node_id", "peer_id", "tls", "certificate_id", "refusal_ends_session", "answers_send"}
 _MAY_BE_ZERO = {"keepalive_s", "segment_bytes", "catch_up_ms", "ahead_ms"}
