@@ -9,8 +9,7 @@ from flight.board.archive import FrameArchive
 from flight.board.jobs import ModelFile
 from flight.board.memo import DoneCommands, count_boot
 from flight.board.recorder import Recorder
-from flight.board.sensors import open_sensor
-from flight.board.sensors.settings import SensorSettings
+from flight.board.sensorhost import Feed, SensorHost
 from flight.board.supervisor import Supervisor
 from flight.chosen import Usable, usable_models
 from flight.companions import Companion, Companions
@@ -24,7 +23,8 @@ from flight.product.events import Event
 from flight.product.names import PRODUCT_SERVICE
 from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
-from flight.product.values import ROOM_UNKNOWN
+from flight.product.values import ROOM_UNKNOWN, SensorKind
+from flight.products import Products
 from flight.relay.capacity import capacity_bytes
 from flight.relay.endpoint import ipn
 from flight.relay.node import Node
@@ -50,7 +50,9 @@ def build_craft(
     try:
         recorder = stack.enter_context(contextlib.closing(Recorder(settings.state)))
         boot = count_boot(settings.state, least=recorder.past.last_boot)
-        archive = FrameArchive(settings.state / "frames", quota_bytes=settings.archive_bytes)
+        archive = FrameArchive(
+            settings.state / "frames", quota_bytes=settings.archive_bytes, later=recorder.do
+        )
     except OSError as error:
         raise SettingsError(
             f"payload.state {settings.state}: {error.strerror}; give a folder that can be written"
@@ -64,29 +66,35 @@ def build_craft(
         config_digest=mission.digest[:DIGEST_PREFIX_BYTES],
         done=recorder.done,
     )
-    instruments = [
-        _instrument(s, models, now, stack, first=recorder.past.next_frames.get(s.name, 0))
-        for s in config.sensors
-        if not s.beside
-    ]
-    companions = [
-        _companion(s, now, stack, first=recorder.past.next_frames.get(s.beside, 0))
-        for s in config.sensors
-        if s.beside
-    ]
+    products = Products(outbox, archive, node=config.node.node_number, boot=boot)
+    following = recorder.past.next_frames
+    host = stack.enter_context(
+        contextlib.closing(
+            SensorHost(
+                [(s, following.get(s.beside or s.name, 0)) for s in config.sensors],
+                now,
+                memory_limit_bytes=config.worker.memory_limit_mib << 20,
+            )
+        )
+    )
+    feeds = tuple(zip(config.sensors, host.feeds, strict=True))
+    instruments = [_instrument(s.kind, feed, models) for s, feed in feeds if not s.beside]
+    # A companion's frames are numbered like those of the sensor that it goes with.
+    companions = [Companion(feed, s.beside, round(s.pair_s * 1e9)) for s, feed in feeds if s.beside]
     craft = Craft(
         payload=Payload(
             instruments,
-            node=config.node.node_number,
             boot=boot,
             decisions=config.decisions,
             asker=supervisor,
             outbox=outbox,
+            products=products,
             recorder=recorder,
             archive=archive,
             companions=Companions(companions),
             room_bytes=_room(mission, settings, store, outbox),
         ),
+        products=products,
         outbox=outbox,
         supervisor=supervisor,
         recorder=recorder,
@@ -143,29 +151,13 @@ def _boot_record(
     )
 
 
-def _instrument(
-    settings: SensorSettings,
-    models: dict[str, Usable],
-    now: Instant,
-    stack: contextlib.ExitStack,
-    *,
-    first: int,
-) -> Instrument:
+def _instrument(kind: SensorKind, feed: Feed, models: dict[str, Usable]) -> Instrument:
     """Return a sensor with the task of its kind."""
-    sensor = stack.enter_context(contextlib.closing(open_sensor(settings, now, first=first)))
-    task = next(task for task in TASKS.values() if task.kind is settings.kind)
+    task = next(task for task in TASKS.values() if task.kind is kind)
     if task.name not in models:
-        return Instrument(sensor, task.name, "", b"", task.without_model)
+        return Instrument(feed, task.name, "", b"", task.without_model)
     usable = models[task.name]
-    return Instrument(sensor, task.name, usable.card.name, usable.card.digest, usable.policy)
-
-
-def _companion(
-    settings: SensorSettings, now: Instant, stack: contextlib.ExitStack, *, first: int
-) -> Companion:
-    """Return a sensor that goes with another; its frames are numbered like that one's."""
-    sensor = stack.enter_context(contextlib.closing(open_sensor(settings, now, first=first)))
-    return Companion(sensor, settings.beside, round(settings.pair_s * 1e9))
+    return Instrument(feed, task.name, usable.card.name, usable.card.digest, usable.policy)
 
 
 def _sender(node: Node, settings: PayloadSettings) -> Send:

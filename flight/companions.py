@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from flight.board.sensors.sensor import Sensor
+from flight.board.sealedvalues import SealedFrame
+from flight.board.sensorhost import Feed
 from flight.instant import Instant
 from flight.product.events import Happening
 from flight.product.values import Frame
@@ -22,7 +23,7 @@ MOST_KEPT = 8
 class Companion:
     """A sensor whose frames go with another's."""
 
-    sensor: Sensor
+    sensor: Feed
     beside: str
     """The other sensor's name."""
     pair_ns: int
@@ -34,12 +35,12 @@ class Companions:
 
     def __init__(self, companions: Iterable[Companion]) -> None:
         self._companions: Mapping[str, Companion] = {c.beside: c for c in companions}
-        self._seen: dict[str, deque[Frame]] = {
+        self._seen: dict[str, deque[SealedFrame]] = {
             beside: deque(maxlen=MOST_KEPT) for beside in self._companions
         }
 
     @property
-    def sensors(self) -> tuple[Sensor, ...]:
+    def sensors(self) -> tuple[Feed, ...]:
         """All of them."""
         return tuple(companion.sensor for companion in self._companions.values())
 
@@ -52,7 +53,7 @@ class Companions:
         events: list[Happening] = []
         for beside, companion in self._companions.items():
             for delivery in companion.sensor.poll(now):
-                if isinstance(delivery, Frame):
+                if isinstance(delivery, SealedFrame):
                     self._seen[beside].append(delivery)
                 else:
                     events.append(delivery)
@@ -66,18 +67,20 @@ class Companions:
         until_ns = frame.taken.mono_ns + companion.pair_ns
         return until_ns if now.mono_ns < until_ns else None
 
-    def take(self, frame: Frame) -> Frame | None:
+    def take(self, frame: Frame) -> SealedFrame | None:
         """Return the companion's frame that belongs to this one, under this one's number."""
         nearest = self._nearest(frame)
-        return None if nearest is None else replace(nearest, number=frame.number)
+        if nearest is None:
+            return None
+        return replace(nearest, frame=replace(nearest.frame, number=frame.number))
 
-    def _nearest(self, frame: Frame) -> Frame | None:
+    def _nearest(self, frame: Frame) -> SealedFrame | None:
         companion = self._companions.get(frame.sensor)
         if companion is None:
             return None
 
-        def apart_ns(other: Frame) -> int:
-            return abs(other.taken.mono_ns - frame.taken.mono_ns)
+        def apart_ns(other: SealedFrame) -> int:
+            return abs(other.frame.taken.mono_ns - frame.taken.mono_ns)
 
         nearest = min(self._seen[frame.sensor], key=apart_ns, default=None)
         fits = nearest is not None and apart_ns(nearest) <= companion.pair_ns

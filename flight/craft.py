@@ -1,9 +1,10 @@
 """The board's own side of the loop: payload, workers, journal, commands, events, housekeeping."""
 
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from flight.autonomy.downlink import Plan
+from flight.autonomy.downlink import record_plan
 from flight.board.health import read_health
 from flight.board.memo import DoneCommands
 from flight.board.recorder import Recorder
@@ -14,8 +15,9 @@ from flight.outbox import About, Outbox
 from flight.payload import Payload
 from flight.product.errors import WireError
 from flight.product.events import Event, Happening, encode_events
-from flight.product.part import CODEC_BYTES, ProductKind
+from flight.product.part import ProductKind
 from flight.product.status import Command, CommandKind, Health, Reply
+from flight.products import Products
 
 BOARD = "board"
 """The sensor name of products that are about the board itself."""
@@ -36,6 +38,7 @@ class Craft:
         self,
         *,
         payload: Payload,
+        products: Products,
         outbox: Outbox,
         supervisor: Supervisor,
         recorder: Recorder,
@@ -45,6 +48,7 @@ class Craft:
         rhythm: Rhythm,
     ) -> None:
         self.payload = payload
+        self.products = products
         self.outbox = outbox
         self._supervisor = supervisor
         self._recorder = recorder
@@ -52,13 +56,15 @@ class Craft:
         self._commands = commands
         self._state = state
         self._rhythm = rhythm
+        self._fetching: deque[Command] = deque()
+        """What the ground asked for and the archive is looking for."""
         self._health_due_ns: int | None = None
         self._events_due_ns: int | None = None
 
     @property
     def idle(self) -> bool:
         """Whether the sensors have finished and all that came of them is in the store."""
-        return self.payload.idle and not len(self._events)
+        return self.payload.idle and not (len(self._events) or self._fetching)
 
     def filenos(self) -> tuple[int, ...]:
         """Return what is readable when a worker, the journal or a sensor has news."""
@@ -111,6 +117,10 @@ class Craft:
             OSError: the disk refused the journal: nothing can be decided any more.
         """
         self.payload.recorded(now)
+        for found in self.products.send_fetched(now):
+            command = self._fetching.popleft()
+            words = f"{command.sensor} frame {command.frame_number} is not kept aboard"
+            self._reply(command, "" if found else words, now)
         self._supervisor.expire(now)
         for answer in self._supervisor.take_answers(now):
             self.payload.take(answer, now)
@@ -137,7 +147,7 @@ class Craft:
             self._send_record(kind, encode_events(reports), now)
 
     def command(self, data: bytes, now: Instant) -> None:
-        """Do what the ground asks, once, and reply.
+        """Do what the ground asks, once; the reply follows when it is done.
 
         Raises:
             OSError: the disk refused to remember that it was done.
@@ -149,20 +159,21 @@ class Craft:
             return
         if command.number in self._commands:
             return
-        problem = self._do(command, now)
         self._commands.add(command.number)
+        if command.kind is CommandKind.SEND_FRAME:
+            self._fetching.append(command)
+            self.products.fetch(command.sensor, command.frame_number)
+        else:
+            self._send_health(now)
+            self._reply(command, "", now)
+
+    def _reply(self, command: Command, problem: str, now: Instant) -> None:
+        """Tell what became of a command; ``problem`` is what is wrong, or nothing."""
         words = problem or f"{command.kind.name.lower()} {command.sensor} {command.frame_number}"
         done = Event.COMMAND_REFUSED if problem else Event.COMMAND_DONE
         self.note(done(number=command.number, what=words), now)
         reply = Reply(command.number, not problem, words)
         self._send_record(ProductKind.REPLY, reply.encode(), now)
-
-    def _do(self, command: Command, now: Instant) -> str:
-        """Do a command; return what is wrong, or nothing."""
-        if command.kind is CommandKind.SEND_FRAME:
-            return self.payload.send_frame(command.sensor, command.frame_number, now)
-        self._send_health(now)
-        return ""
 
     def _send_health(self, now: Instant) -> None:
         figures = (
@@ -175,5 +186,5 @@ class Craft:
         self._send_record(ProductKind.HEALTH, Health(now, names, values).encode(), now)
 
     def _send_record(self, kind: ProductKind, record: bytes, now: Instant) -> None:
-        about = About(self.payload.next_product(), BOARD, 0, now, b"")
-        self.outbox.add(Plan(0, kind, CODEC_BYTES, record), about, now)
+        about = About(self.products.next_product(), BOARD, 0, now, b"")
+        self.outbox.add(record_plan(kind, record), about, now)

@@ -1,6 +1,8 @@
 """The payload: from frames to decisions to products, one step a frame.
 
-    frame -> prepare -> model worker -> conclude -> decide -> journal (durable) -> products
+    frame -> model worker: prepare, invoke, conclude -> decide -> journal (durable) -> products
+
+Frames come in sealed memory and go on to the workers as they are: nothing here reads a sample.
 
 What a step was given is in the journal before anything of it is sent, and a step is forgotten
 only when its products are in the store. A restart takes up every step in between, so a decision
@@ -13,19 +15,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flight.autonomy.decide import DecisionPolicy, decide
-from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, whole_frame
-from flight.autonomy.tasks import Policy, accompany, conclude, prepare
+from flight.autonomy.downlink import PRODUCTS_A_STEP
+from flight.autonomy.tasks import Policy, conclude
 from flight.board.archive import FrameArchive
 from flight.board.jobs import Answer, InferJob
 from flight.board.recorder import Recorded, Recorder
-from flight.board.sensors.sensor import Sensor
+from flight.board.sealedvalues import SealedFrame, SealedOutputs, seal_outputs
+from flight.board.sensorhost import Feed
 from flight.companions import Companions
 from flight.instant import Instant
-from flight.outbox import About, Outbox
+from flight.outbox import Outbox
 from flight.product.events import Event, Happening
-from flight.product.journal import enter, stamp, step_of
-from flight.product.part import DIGEST_PREFIX_BYTES, ProductId
-from flight.product.values import Frame, Kind, NoAnswer, Tensor
+from flight.product.journal import enter, step_of
+from flight.product.values import Finding, Kind, NoAnswer
+from flight.products import Products, Seen
 
 MAX_FRAMES_WAITING = 4
 """Frames read and not yet decided. Sensors are not polled beyond it; folders wait, a sensor that
@@ -33,7 +36,7 @@ cannot wait drops frames and says so."""
 
 
 class Asker(Protocol):
-    """Answers with raw model outputs: the supervisor's inference lane."""
+    """Answers with a model's outputs and findings: the supervisor's inference lane."""
 
     def submit(self, job: InferJob, now: Instant) -> int | None:
         """Start one inference; the number comes back with the answer. None: no room now."""
@@ -44,23 +47,13 @@ class Asker(Protocol):
 class Instrument:
     """A sensor with what its frames are for."""
 
-    sensor: Sensor
+    sensor: Feed
     task: str
     model: str
     """Empty where none is to be used, or none can be."""
     model_digest: bytes
     policy: Policy | None
     """None where there is no model and the task cannot do without: no frame gets an answer."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Taken:
-    """A frame, and what the sensor beside its own saw at that moment."""
-
-    frame: Frame
-    companion: Frame | None
-    aside: tuple[Tensor, ...]
-    """What the companion's frame says, to stand beside the model's outputs."""
 
 
 class Payload:
@@ -70,33 +63,32 @@ class Payload:
         self,
         instruments: Sequence[Instrument],
         *,
-        node: int,
         boot: int,
         decisions: DecisionPolicy,
         asker: Asker,
         outbox: Outbox,
+        products: Products,
         recorder: Recorder,
         archive: FrameArchive,
         companions: Companions,
         room_bytes: Callable[[Instant], int],
     ) -> None:
         self._instruments: Mapping[str, Instrument] = {i.sensor.name: i for i in instruments}
-        self._node = node
         self._boot = boot
         self._decisions = decisions
         self._asker = asker
         self._outbox = outbox
+        self._products = products
         self._recorder = recorder
         self._archive = archive
         self._companions = companions
         self._room_bytes = room_bytes
         self._events: list[Happening] = []
-        self._frames: deque[Frame] = deque()
-        self._asked: dict[int, _Taken] = {}
-        self._recording: deque[tuple[Recorded, _Taken]] = deque()
+        self._frames: deque[SealedFrame] = deque()
+        self._asked: dict[int, tuple[SealedFrame, SealedFrame | None]] = {}
+        self._recording: deque[tuple[Recorded, Seen]] = deque()
         self._waits_until_ns: int | None = None
         """Until when the first of the frames waits for its companion's."""
-        self._next_product = 0
         self.steps_made = 0
 
     @property
@@ -105,7 +97,7 @@ class Payload:
         return self._instruments
 
     @property
-    def sensors(self) -> tuple[Sensor, ...]:
+    def sensors(self) -> tuple[Feed, ...]:
         """All sensors, those that go with others among them."""
         return (*(i.sensor for i in self._instruments.values()), *self._companions.sensors)
 
@@ -128,24 +120,20 @@ class Payload:
         for recorded in undone:
             step = recorded.entry.step
             frame = self._archive.get(step.sensor, step.frame_number)
-            if frame is not None and stamp(frame.samples) != step.frame:
+            if frame is not None and frame.stamp != step.frame:
                 frame = None
             if frame is None:
                 self._events.append(Event.FRAME_LOST(sensor=step.sensor, frame=step.frame_number))
             beside = self._companions.name_beside(step.sensor)
             companion = self._archive.get(beside, step.frame_number) if beside else None
-            self._make_products(recorded, frame, companion, now)
+            outputs = seal_outputs(recorded.outputs) if recorded.outputs else None
+            self._make(recorded, Seen(frame, companion, outputs), now)
         return len(undone)
 
     def take_events(self) -> tuple[Happening, ...]:
         """Return, and forget, what happened since the last call."""
-        events, self._events = tuple(self._events), []
+        events, self._events = (*self._events, *self._archive.take_events()), []
         return events
-
-    def next_product(self, count: int = 1) -> ProductId:
-        """Set ``count`` product numbers of this boot aside; return the first."""
-        number, self._next_product = self._next_product, self._next_product + count
-        return ProductId(self._node, self._boot, number)
 
     def next_deadline_ns(self) -> int | None:
         """Return when a sensor wants to be polled, or a frame has waited long enough."""
@@ -160,14 +148,14 @@ class Payload:
             if not self.has_room:
                 break
             for delivery in instrument.sensor.poll(now):
-                if isinstance(delivery, Frame):
+                if isinstance(delivery, SealedFrame):
                     self._frames.append(delivery)
                 else:
                     self._events.append(delivery)
         if self.has_room:
             self._events += self._companions.poll(now)
         while self._frames and not self._asked:
-            self._waits_until_ns = self._companions.wait_ns(self._frames[0], now)
+            self._waits_until_ns = self._companions.wait_ns(self._frames[0].frame, now)
             if self._waits_until_ns is not None:
                 break
             self._begin(self._frames.popleft(), now)
@@ -177,8 +165,19 @@ class Payload:
         taken = self._asked.pop(answer.job, None)
         if taken is None:
             return
-        outputs = () if answer.inference is None else (*answer.inference.outputs, *taken.aside)
-        self._step(taken, outputs, 0 if answer.no_answer is None else answer.no_answer, now)
+        sealed, companion = taken
+        frame = sealed.frame
+        if not answer.companion_fits:
+            beside = self._companions.name_beside(frame.sensor)
+            self._events.append(
+                Event.COMPANION_UNUSABLE(sensor=frame.sensor, frame=frame.number, companion=beside)
+            )
+        if answer.inference is None:
+            no_answer = answer.no_answer or NoAnswer.WORKER_DIED
+            self._step_without(sealed, companion, no_answer, now)
+        else:
+            said = answer.inference
+            self._step(sealed, companion, said.outputs, said.findings, 0, now)
 
     def recorded(self, now: Instant) -> None:
         """Make the products of the steps whose journal entries are durable by now.
@@ -188,74 +187,54 @@ class Payload:
         """
         self._recorder.take_durable()
         while self._recording and self._recorder.is_durable(self._recording[0][0]):
-            recorded, taken = self._recording.popleft()
-            self._make_products(recorded, taken.frame, taken.companion, now)
+            recorded, seen = self._recording.popleft()
+            self._make(recorded, seen, now)
 
-    def send_frame(self, sensor: str, number: int, now: Instant) -> str:
-        """Send a whole frame because the ground asked; return what is wrong, or nothing."""
-        frame = self._archive.get(sensor, number)
-        if frame is None:
-            return f"{sensor} frame {number} is not kept aboard"
-        about = About(self.next_product(), sensor, number, frame.taken, b"")
-        self._outbox.add(whole_frame(frame), about, now)
-        return ""
-
-    def _begin(self, frame: Frame, now: Instant) -> None:
-        taken = self._with_companion(frame)
-        self._keep(frame)
-        if taken.companion is not None:
-            self._keep(taken.companion)
-        instrument = self._instruments[frame.sensor]
-        if not instrument.model:
-            # A task that can do without has a policy all the same.
-            reason = NoAnswer.MODEL_REFUSED if instrument.policy is None else 0
-            self._step(taken, (), reason, now)
-            return
-        tensor = prepare(instrument.task, frame)
-        if tensor is None:
-            self._step(taken, (), NoAnswer.BAD_FRAME, now)
-            return
-        job = self._asker.submit(InferJob(instrument.model, tensor), now)
-        if job is None:
-            self._step(taken, (), NoAnswer.LATE, now)
-        else:
-            self._asked[job] = taken
-
-    def _with_companion(self, frame: Frame) -> _Taken:
-        """Return a frame with its companion's, and the events of one that is missing or unfit."""
-        beside = self._companions.name_beside(frame.sensor)
+    def _begin(self, sealed: SealedFrame, now: Instant) -> None:
+        frame = sealed.frame
         companion = self._companions.take(frame)
-        if companion is None:
-            if beside:
-                self._events.append(
-                    Event.COMPANION_MISSING(
-                        sensor=frame.sensor, frame=frame.number, companion=beside
-                    )
-                )
-            return _Taken(frame, None, ())
-        word = accompany(self._instruments[frame.sensor].task, frame, companion)
-        if word is None:
+        beside = self._companions.name_beside(frame.sensor)
+        self._archive.put(sealed)
+        if companion is not None:
+            self._archive.put(companion)
+        elif beside:
             self._events.append(
-                Event.COMPANION_UNUSABLE(sensor=frame.sensor, frame=frame.number, companion=beside)
+                Event.COMPANION_MISSING(sensor=frame.sensor, frame=frame.number, companion=beside)
             )
-            return _Taken(frame, companion, ())
-        return _Taken(frame, companion, (word,))
-
-    def _keep(self, frame: Frame) -> None:
-        try:
-            evicted = self._archive.put(frame)
-            if evicted:
-                self._events.append(Event.ARCHIVE_EVICTED(frames=evicted))
-        except OSError as error:
-            self._events.append(Event.STORE_FAILED(what=f"frame archive: {error.strerror}"))
-
-    def _step(
-        self, taken: _Taken, outputs: tuple[Tensor, ...], no_answer: int, now: Instant
-    ) -> None:
-        """Conclude, decide, and write both into the journal."""
-        frame = taken.frame
         instrument = self._instruments[frame.sensor]
-        findings = conclude(frame, outputs, no_answer, instrument.policy)
+        policy = instrument.policy
+        if policy is None:
+            self._step_without(sealed, companion, NoAnswer.MODEL_REFUSED, now)
+            return
+        question = InferJob(instrument.model, instrument.task, policy, sealed, companion)
+        job = self._asker.submit(question, now)
+        if job is None:
+            self._step_without(sealed, companion, NoAnswer.LATE, now)
+        else:
+            self._asked[job] = sealed, companion
+
+    def _step_without(
+        self, sealed: SealedFrame, companion: SealedFrame | None, no_answer: int, now: Instant
+    ) -> None:
+        """Make the step of a frame that no worker concluded about."""
+        instrument = self._instruments[sealed.frame.sensor]
+        if instrument.policy is not None and not instrument.model:
+            no_answer = 0  # nobody was to be asked, so nobody failed to answer
+        findings = conclude(sealed.frame, (), no_answer, instrument.policy)
+        self._step(sealed, companion, None, findings, no_answer, now)
+
+    def _step(  # noqa: PLR0917
+        self,
+        sealed: SealedFrame,
+        companion: SealedFrame | None,
+        outputs: SealedOutputs | None,
+        findings: tuple[Finding, ...],
+        no_answer: int,
+        now: Instant,
+    ) -> None:
+        """Decide, and write what was concluded and decided into the journal."""
+        frame = sealed.frame
+        instrument = self._instruments[frame.sensor]
         for finding in findings:
             if finding.kind is Kind.NO_ANSWER:
                 reason = NoAnswer(finding.label).name.lower()
@@ -275,7 +254,8 @@ class Payload:
         )
         step = step_of(
             frame,
-            outputs,
+            sealed.stamp,
+            () if outputs is None else outputs.stamps,
             number=past.next_step,
             boot=self._boot,
             now=now,
@@ -283,26 +263,16 @@ class Payload:
             model_digest=instrument.model_digest,
             no_answer=no_answer,
             room_bytes=room_bytes,
-            first_product=self.next_product(PRODUCTS_A_STEP).number,
+            first_product=self._products.next_product(PRODUCTS_A_STEP).number,
         )
-        recorded = Recorded(enter(past.digest, step, decision), outputs)
+        arrays = () if outputs is None else outputs.arrays
+        recorded = Recorded(enter(past.digest, step, decision), arrays)
         self._recorder.append(recorded, memory)
-        self._recording.append((recorded, taken))
+        self._recording.append((recorded, Seen(sealed, companion, outputs)))
         self.steps_made += 1
 
-    def _make_products(
-        self, recorded: Recorded, frame: Frame | None, companion: Frame | None, now: Instant
-    ) -> None:
-        step = recorded.entry.step
-        instrument = self._instruments.get(step.sensor)
+    def _make(self, recorded: Recorded, seen: Seen, now: Instant) -> None:
         # A sensor that an earlier configuration had: its decision still goes home.
-        policy = None if instrument is None else instrument.policy
-        for plan in plan_products(recorded.entry, frame, recorded.outputs, policy, companion):
-            about = About(
-                ProductId(self._node, step.boot, step.first_product + plan.slot),
-                step.sensor,
-                step.frame_number,
-                step.taken,
-                step.model_digest[:DIGEST_PREFIX_BYTES],
-            )
-            self._outbox.add(plan, about, now, group=step.number)
+        instrument = self._instruments.get(recorded.entry.step.sensor)
+        task, policy = ("", None) if instrument is None else (instrument.task, instrument.policy)
+        self._products.make(recorded, seen, task, policy, now)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy.decide import DecisionPolicy
-from flight.autonomy.downlink import Slot
+from flight.autonomy.plan import Slot
 from flight.autonomy.tasks import TASKS, Policy, policy_from
 from flight.product.errors import WireError
 from flight.product.journal import Step, frame_of, stamp

@@ -11,47 +11,28 @@ that costs 0.8 % more bytes in all than tiles and a thumbnail of means, which is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import TypeAlias
+from dataclasses import replace
+from math import prod
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flight.autonomy.sample import PICTURE, TELEMETRY
-from flight.autonomy.tasks import Policy, class_map
-from flight.product.codecs import CodecId, Encoded, cut_even
-from flight.product.journal import JournalEntry, as_samples
+from flight.autonomy.plan import MOST_OUTPUTS, Plan, Slot, thumbnail_shape
+from flight.autonomy.sample import CHANNELS
+from flight.autonomy.tasks import Policy, map_shape
+from flight.product.codecs import CodecId, cut_even
+from flight.product.journal import JournalEntry
 from flight.product.part import CODEC_BYTES, ProductId, ProductKind
-from flight.product.values import Decision, Finding, Frame, Kind, Samples, SensorKind, Tensor
+from flight.product.values import Decision, Finding, Frame, Kind, SensorKind, Tensor
 
-Content: TypeAlias = bytes | Samples | Tensor
+PartT = TypeVar("PartT")
 
-THUMBNAIL_SIDE = 100
-"""Longest side of a thumbnail in pixels."""
 REGION_LEAST, REGION_MOST = 64, 160
 """Side of the square cut out round a site, in pixels."""
 PART_RAW_BYTES = 1 << 16
 """Samples in one part before packing, so that a bundle fits an LTP block of 64 to 100 kB."""
 PRODUCTS_A_STEP = 16
 """Product numbers set aside for each step: a product's number is the step's first plus its slot."""
-_MOST_OUTPUTS = 8
-
-
-class Slot(IntEnum):
-    """Which of its step's product numbers a product has, whatever else is planned."""
-
-    DECISION = 0
-    THUMBNAIL = 1
-    MAP = 2
-    CURVES = 3
-    """An X-ray spectrum, or a sample's telemetry."""
-    FIRST_OUTPUT = 4
-    """The others follow."""
-    REGION = 12
-    SPECTRA = 13
-    FRAME = 14
-    RANGE = 15
 
 
 _FRAME_CODECS = {
@@ -61,26 +42,6 @@ _FRAME_CODECS = {
     SensorKind.RANGE: CodecId.IMAGE,
     SensorKind.SAMPLE: CodecId.IMAGE,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """One product to be made: what it is, how it is packed, and from what."""
-
-    slot: int
-    """A Slot, or a later output's."""
-    kind: ProductKind
-    codec: int
-    content: Content
-    """Bytes for CODEC_BYTES, else the array."""
-    part_lines: int = 32
-    """Lines of a cube in one part."""
-    tile: int = 256
-    """Rows and columns of an image in one part."""
-    maximum_error: int = 0
-    """Largest error of a sample; 0: lossless."""
-    ahead: tuple[int, ...] = ()
-    """Indices of the parts that are evidence and go ahead, as a product of their own."""
 
 
 def plan_products(
@@ -95,25 +56,27 @@ def plan_products(
     ``companion`` is the frame of the sensor beside the frame's. Without ``frame`` (its pixels did
     not outlive a restart) what needs pixels is left out; so it is with the companion's.
     """
-    plans = [Plan(Slot.DECISION, ProductKind.DECISION, CODEC_BYTES, entry.encode())]
-    picture = None if frame is None else _picture(frame)
-    if picture is not None:
-        small = thumbnail(picture)
+    plans = [record_plan(ProductKind.DECISION, entry.encode())]
+    width = 1 if frame is None else frame.samples.dtype.itemsize
+    shape = None if frame is None else _picture_shape(frame)
+    if shape is not None:
+        small = prod(thumbnail_shape(shape)) * width
         plans.append(Plan(Slot.THUMBNAIL, ProductKind.THUMBNAIL, CodecId.IMAGE, small))
-    if outputs and policy is not None:
-        drawn = class_map(entry.step.frame.shape, outputs, policy)
-        if drawn is not None:
-            camera = entry.step.kind is SensorKind.CAMERA
-            kind = ProductKind.HAZARD_MAP if camera else ProductKind.CLASS_MAP
-            plans.append(Plan(Slot.MAP, kind, CodecId.CLASS_MAP, drawn))
+    drawn = map_shape(entry.step.frame.shape, policy) if outputs else None
+    if drawn is not None:
+        camera = entry.step.kind is SensorKind.CAMERA
+        kind = ProductKind.HAZARD_MAP if camera else ProductKind.CLASS_MAP
+        place = entry.step.frame.shape
+        plans.append(Plan(Slot.MAP, kind, CodecId.CLASS_MAP, prod(drawn), place=place))
     if frame is not None and frame.kind is SensorKind.XRAY:
-        plans.append(Plan(Slot.CURVES, ProductKind.XRAY_SPECTRUM, CodecId.SPECTRA, frame.samples))
+        size = frame.samples.nbytes
+        plans.append(Plan(Slot.CURVES, ProductKind.XRAY_SPECTRUM, CodecId.SPECTRA, size))
     if frame is not None and frame.kind is SensorKind.SAMPLE:
-        rows = frame.samples[TELEMETRY]
-        plans.append(Plan(Slot.CURVES, ProductKind.TELEMETRY, CodecId.RAW, rows))
+        size = len(CHANNELS) * frame.samples.shape[1] * width
+        plans.append(Plan(Slot.CURVES, ProductKind.TELEMETRY, CodecId.RAW, size))
     plans += [
-        Plan(Slot.FIRST_OUTPUT + index, ProductKind.OUTPUTS, CodecId.TENSOR, output)
-        for index, output in enumerate(outputs[:_MOST_OUTPUTS])
+        Plan(Slot.FIRST_OUTPUT + index, ProductKind.OUTPUTS, CodecId.TENSOR, output.nbytes)
+        for index, output in enumerate(outputs[:MOST_OUTPUTS])
     ]
     if frame is not None:
         plans += _pixels(frame, entry.decision)
@@ -121,6 +84,11 @@ def plan_products(
     if companion is not None and entry.decision.keep_frame and not entry.decision.maximum_error:
         plans.append(whole_frame(companion))
     return tuple(plans)
+
+
+def record_plan(kind: ProductKind, record: bytes) -> Plan:
+    """Return the plan of a product that is a record."""
+    return Plan(Slot.DECISION, kind, CODEC_BYTES, 0, record)
 
 
 def whole_frame(frame: Frame, *, maximum_error: int = 0) -> Plan:
@@ -132,7 +100,7 @@ def whole_frame(frame: Frame, *, maximum_error: int = 0) -> Plan:
         Slot.RANGE if ranges else Slot.FRAME,
         ProductKind.RANGE if ranges else ProductKind.FRAME,
         _FRAME_CODECS[frame.kind],
-        samples,
+        samples.nbytes,
         part_lines=max(1, min(32, PART_RAW_BYTES // line_bytes)),
         tile=256 if samples.dtype.itemsize == 1 else 176,
         # In a sample's telemetry 0 means lost: a value near it must not become it.
@@ -140,7 +108,7 @@ def whole_frame(frame: Frame, *, maximum_error: int = 0) -> Plan:
     )
 
 
-def shares(plan: Plan, parts: Sequence[Encoded]) -> tuple[tuple[Plan, tuple[Encoded, ...]], ...]:
+def shares(plan: Plan, parts: Sequence[PartT]) -> tuple[tuple[Plan, tuple[PartT, ...]], ...]:
     """Return the products that a plan's parts make, each with its own parts."""
     if not plan.ahead:
         return ((plan, tuple(parts)),)
@@ -164,18 +132,6 @@ def allowed_error(entry: JournalEntry, product: ProductId) -> int:
     return entry.decision.maximum_error if (product.boot, product.number) == planned else 0
 
 
-def thumbnail(samples: Samples) -> Samples:
-    """Return the image averaged over square blocks, at most THUMBNAIL_SIDE pixels a side."""
-    rows, columns = samples.shape
-    block = max(1, -(-max(rows, columns) // THUMBNAIL_SIDE))
-    if block == 1 or rows < block or columns < block:
-        return samples
-    whole = samples[: rows // block * block, : columns // block * block].astype(np.uint32)
-    blocks = whole.reshape(rows // block, block, columns // block, block)
-    means: NDArray[np.uint32] = blocks.sum(axis=(1, 3), dtype=np.uint32) // (block * block)
-    return as_samples(means, samples.dtype.itemsize)
-
-
 def region(finding: Finding, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Return (top, left, rows, columns) of the square that shows a site, inside the frame."""
     side = min(max(4 * finding.extent, REGION_LEAST), REGION_MOST, *shape)
@@ -184,12 +140,13 @@ def region(finding: Finding, shape: tuple[int, ...]) -> tuple[int, int, int, int
     return top, left, side, side
 
 
-def _picture(frame: Frame) -> Samples | None:
-    """Return what of a frame a thumbnail shows; None: nothing."""
+def _picture_shape(frame: Frame) -> tuple[int, ...] | None:
+    """Return the shape of what a thumbnail shows of a frame; None: nothing."""
+    rows, *columns = frame.samples.shape
     if frame.kind is SensorKind.CAMERA:
-        return frame.samples
-    picture = frame.samples[PICTURE] if frame.kind is SensorKind.SAMPLE else None
-    return picture if picture is not None and picture.size else None
+        return frame.samples.shape
+    shown = (rows - len(CHANNELS), *columns)
+    return shown if frame.kind is SensorKind.SAMPLE and min(shown) > 0 else None
 
 
 def _pixels(frame: Frame, decision: Decision) -> list[Plan]:
@@ -229,15 +186,15 @@ def _overlap(tile: tuple[slice, ...], box: tuple[int, int, int, int]) -> bool:
 
 
 def _crop(frame: Frame, site: Finding) -> Plan:
-    top, left, rows, columns = region(site, frame.samples.shape)
-    crop = np.ascontiguousarray(frame.samples[top : top + rows, left : left + columns])
-    return Plan(Slot.REGION, ProductKind.REGION, CodecId.IMAGE, crop)
+    place = region(site, frame.samples.shape)
+    size = place[2] * place[3] * frame.samples.dtype.itemsize
+    return Plan(Slot.REGION, ProductKind.REGION, CodecId.IMAGE, size, place=place)
 
 
 def _strange_spectra(frame: Frame, findings: tuple[Finding, ...]) -> list[Plan]:
-    strange = [(f.row, f.column) for f in findings if f.kind is Kind.ANOMALY]
+    strange = [f for f in findings if f.kind is Kind.ANOMALY]
     if not strange:
         return []
-    lines, samples = zip(*strange, strict=True)
-    spectra: NDArray[np.uint16] = frame.samples[:, lines, samples].astype(np.uint16)
-    return [Plan(Slot.SPECTRA, ProductKind.SPECTRA, CodecId.RAW, spectra)]
+    place = (*(f.row for f in strange), *(f.column for f in strange))
+    size = len(frame.samples) * len(strange) * np.dtype(np.uint16).itemsize
+    return [Plan(Slot.SPECTRA, ProductKind.SPECTRA, CodecId.RAW, size, place=place)]

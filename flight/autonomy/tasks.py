@@ -58,6 +58,31 @@ def prepare(task: str, frame: Frame) -> Tensor | None:
     return _PREPARE[task](frame)
 
 
+Invoke: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
+"""A loaded model: raw outputs for an input."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What was seen in one frame."""
+
+    outputs: tuple[Tensor, ...] | None
+    """The model's raw outputs, then what the companion's frame says; None: the frame is
+    unusable."""
+    companion_fits: bool
+    """False where a companion's frame was there and does not fit the frame."""
+
+
+def look(task: str, frame: Frame, companion: Frame | None, invoke: Invoke) -> Look:
+    """Return what a model, and the sensor beside the frame's own, say of a frame."""
+    aside = None if companion is None else accompany(task, frame, companion)
+    fits = companion is None or aside is not None
+    tensor = prepare(task, frame)
+    if tensor is None:
+        return Look(None, fits)
+    return Look((*invoke(tensor), *(() if aside is None else (aside,))), fits)
+
+
 def accompany(task: str, frame: Frame, companion: Frame) -> Tensor | None:
     """Return what a second sensor's frame says, to stand beside the model's outputs.
 
@@ -98,6 +123,13 @@ def class_map(
     if isinstance(policy, mineral.MineralPolicy):
         return mineral.read_pixels(outputs, policy).phase.reshape(frame_shape[1:])
     return None
+
+
+def map_shape(frame_shape: tuple[int, ...], policy: Policy | None) -> tuple[int, ...] | None:
+    """Return how many rows and columns the task's map has; None: the task draws none."""
+    if isinstance(policy, terrain.TerrainPolicy):
+        return terrain.CELLS, terrain.CELLS
+    return frame_shape[1:] if isinstance(policy, mineral.MineralPolicy) else None
 
 
 def policy_integers(policy: Policy | DecisionPolicy) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 LAST_WORDS_BYTES = 4096
 """How much of what a child wrote to its standard error is read when it ends."""
@@ -26,8 +26,9 @@ class Child:
         *,
         pass_fds: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
-        """Start it.
+        """Start it; ``before`` runs in it first, if this process has one thread only.
 
         Raises:
             OSError: there is no such program, or no memory to start it.
@@ -45,6 +46,7 @@ class Child:
                 env=environment,
                 bufsize=0,
                 start_new_session=True,
+                preexec_fn=before,  # noqa: PLW1509 - only a process of one thread gives one
             )
         except OSError:
             os.close(self._errors)
@@ -114,8 +116,14 @@ class Child:
         lines = data[-LAST_WORDS_BYTES:].decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
-    def close(self) -> None:
-        """Kill it, wait until it is gone, and give back every descriptor."""
+    def close(self, *, patience_s: float = 0) -> None:
+        """Kill it, wait until it is gone, and give back every descriptor.
+
+        ``patience_s``: so long it may take to end by itself, having been told to.
+        """
+        if patience_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience_s)
         self.kill()
         # One in uninterruptible I/O outlives this; the next Popen reaps it.
         with contextlib.suppress(subprocess.TimeoutExpired):

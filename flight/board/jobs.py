@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from flight.product.codecs import Encoded, Integers
-from flight.product.values import Inference, NoAnswer, Tensor
+from flight.autonomy.plan import Plan
+from flight.autonomy.tasks import Policy
+from flight.board.sealedvalues import SealedFrame, SealedOutputs
+from flight.product.values import Finding, NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +22,51 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferJob:
-    """Run a model on one prepared frame."""
+    """Look at one frame with a model, and conclude: flight.autonomy.tasks.look and conclude."""
 
     model: str
-    samples: Tensor
-    """(N, ...) int8; the worker cuts N into the model's batches."""
+    """Empty: conclude without one."""
+    task: str
+    policy: Policy
+    frame: SealedFrame
+    companion: SealedFrame | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a product's array is made from: flight.autonomy.downlink.content_of."""
+
+    frame: SealedFrame | None = None
+    outputs: SealedOutputs | None = None
+    task: str = ""
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodeJob:
-    """Compress an array into parts; the options are those of flight.product.codecs.Options."""
+    """Make a product's array and compress it into parts."""
 
-    codec: int
-    samples: Integers
-    maximum_error: int = 0
-    part_lines: int = 0
-    tile: int = 512
+    plan: Plan
+    material: Material
 
 
 Job: TypeAlias = InferJob | EncodeJob
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """What a model said of one frame, and what follows from it."""
+
+    outputs: SealedOutputs
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """One part of a product, as flight.product.codecs.Encoded, still in its worker's memory."""
+
+    geometry: tuple[int, ...]
+    data: memoryview
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +76,10 @@ class Answer:
     job: int
     """The number that submit gave."""
     inference: Inference | None = None
-    parts: tuple[Encoded, ...] = ()
+    parts: tuple[Packed, ...] = ()
     no_answer: NoAnswer | None = None
+    companion_fits: bool = True
+    """False where a companion's frame was there and does not fit the frame."""
     detail: str = ""
     """Why there is no answer, for people."""
     took_ns: int = 0
@@ -80,9 +110,10 @@ class WorkerSettings:
     reference_kernels: bool = False
     """The same bits on every machine, many times slower."""
     memory_limit_mib: int = 2048
-    """Address space of a worker (RLIMIT_AS); what would exceed it fails there, not here."""
+    """Address space of a worker, and of the process that reads sensors (RLIMIT_AS); what would
+    exceed it fails there, not here."""
     shared_mib: int = 64
-    """Memory shared with each worker, for input and again for output; a job needs to fit."""
+    """Most memory that a worker may answer one job with; what would exceed it is no answer."""
     encode_nice: int = 10
     """Niceness of the encoding worker: it takes the time that inference leaves."""
 

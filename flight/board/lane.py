@@ -6,21 +6,24 @@ takes over, and another process is started in its place.
 
 from collections import deque
 from dataclasses import dataclass
-from math import prod
+from itertools import accumulate
 
 import numpy as np
 
-from flight.board.jobs import Answer, InferJob, Job
-from flight.board.messages import Say
+from flight.board.jobs import Answer, EncodeJob, Inference, InferJob, Job, Packed
+from flight.board.messages import Heard, Say
+from flight.board.sealedvalues import SealedOutputs, outputs_in
 from flight.board.workerprocess import Launch, Pending, State, WorkerLostError, WorkerProcess
 from flight.instant import Instant
-from flight.product.codecs import Encoded
 from flight.product.errors import WireError
 from flight.product.events import Event, Happening
-from flight.product.records import Fields
-from flight.product.values import Inference, NoAnswer, Tensor
+from flight.product.journal import Stamp
+from flight.product.records import Fields, read_findings
+from flight.product.values import NoAnswer
 
 LONGEST_PAUSE_S = 60
+MAX_PARTS = 1 << 15
+"""Of one product: those of a frame of a gigabyte."""
 RETIRED_LIMIT = 8
 """Killed processes that may still be dying; beyond, the oldest is waited for."""
 
@@ -43,7 +46,6 @@ class Lane:
     def __init__(self, name: str, launch: Launch, rules: LaneRules, now: Instant) -> None:
         self.name = name
         self._launch, self._rules = launch, rules
-        self._digests = {model.name: model.digest for model in launch.models}
         self._workers: list[WorkerProcess] = []  # the first one serves
         self._retired: list[WorkerProcess] = []
         self._queue: deque[Pending] = deque()
@@ -87,8 +89,8 @@ class Lane:
         """Take in what the workers said, and hand out what waits."""
         for worker in tuple(self._workers):
             try:
-                for say, fields in worker.hear():
-                    self._heard(worker, say, fields, now)
+                for heard in worker.hear():
+                    self._heard(worker, heard, now)
             except (WorkerLostError, WireError) as error:
                 self._lose(worker, NoAnswer.WORKER_DIED, str(error), now)
         self._advance(now)
@@ -152,11 +154,9 @@ class Lane:
         except WorkerLostError:
             self._queue.appendleft(pending)  # it never set out; the next worker may have it
             raise
-        except ValueError as error:
-            self._refuse(pending, NoAnswer.BAD_FRAME, str(error), now)
 
-    def _heard(self, worker: WorkerProcess, say: Say, fields: Fields, now: Instant) -> None:
-        pending = worker.pending
+    def _heard(self, worker: WorkerProcess, heard: Heard, now: Instant) -> None:
+        say, fields, pending = heard.say, heard.fields, worker.pending
         if say is Say.READY and worker.state is State.STARTING:
             self._ready(worker, fields)
         elif say is Say.CHECKED and worker.state is State.CHECKING:
@@ -166,28 +166,14 @@ class Lane:
         elif pending is None or fields.integer("job") != pending.number:
             raise WireError(f"{say.name} was not asked for")
         elif say is Say.FAILED:
-            reason = fields.enum(NoAnswer, "reason")
-            self._refuse(pending, reason, fields.text("why", most=4096), now)
+            reason, why = fields.enum(NoAnswer, "reason"), fields.text("why", most=4096)
+            self._refuse(pending, reason, why, now, companion_fits=fields.boolean("fits"))
         else:
-            self._answers.append(self._answer(worker, pending, say, fields, now))
+            self._answers.append(_answer(pending, heard, now))
         if pending is not None:
             self._losses = 0
             worker.jobs_since_check += isinstance(pending.job, InferJob)
         worker.rest()
-
-    def _answer(
-        self, worker: WorkerProcess, pending: Pending, say: Say, fields: Fields, now: Instant
-    ) -> Answer:
-        took_ns = now.mono_ns - pending.submitted_ns
-        if say is Say.OUTPUTS and isinstance(pending.job, InferJob):
-            model = pending.job.model
-            outputs = _outputs(worker, fields.array("outputs", most=16))
-            inference = Inference(model, self._digests[model], outputs)
-            return Answer(pending.number, inference=inference, took_ns=took_ns)
-        if say is Say.PARTS:
-            parts = _parts(worker, fields.array("parts"))
-            return Answer(pending.number, parts=parts, took_ns=took_ns)
-        raise WireError(f"{say.name} does not answer this job")
 
     def _ready(self, worker: WorkerProcess, fields: Fields) -> None:
         fields.text("runtime")
@@ -201,9 +187,23 @@ class Lane:
                 refused = Event.MODEL_REFUSED(model=name, what=why)
                 self._events.append(refused if why else Event.MODEL_LOADED(model=name))
 
-    def _refuse(self, pending: Pending, reason: NoAnswer, why: str, now: Instant) -> None:
-        took_ns = now.mono_ns - pending.submitted_ns
-        self._answers.append(Answer(pending.number, no_answer=reason, detail=why, took_ns=took_ns))
+    def _refuse(
+        self,
+        pending: Pending,
+        reason: NoAnswer,
+        why: str,
+        now: Instant,
+        *,
+        companion_fits: bool = True,
+    ) -> None:
+        answer = Answer(
+            pending.number,
+            no_answer=reason,
+            companion_fits=companion_fits,
+            detail=why,
+            took_ns=now.mono_ns - pending.submitted_ns,
+        )
+        self._answers.append(answer)
 
     def _lose(self, worker: WorkerProcess, reason: NoAnswer, why: str, now: Instant) -> None:
         """Give a worker up, and its job with it: the job may be what ended it."""
@@ -240,23 +240,40 @@ class Lane:
                 worker.close()
 
 
-def _outputs(worker: WorkerProcess, rows: Fields) -> tuple[Tensor, ...]:
-    outputs: list[Tensor] = []
-    place = 0
-    while rows.left():
-        shape = rows.integers("shape", 1, most=8)
-        size = prod(shape)
-        outputs.append(np.frombuffer(worker.result(place, size), np.int8).reshape(shape))
-        place += size
-    return tuple(outputs)
+def _answer(pending: Pending, heard: Heard, now: Instant) -> Answer:
+    """Return what a worker answers, read with no more trust than a peer's word."""
+    took_ns, fields = now.mono_ns - pending.submitted_ns, heard.fields
+    if heard.say is Say.SEEN and isinstance(pending.job, InferJob):
+        rows = fields.array("outputs", most=8)
+        stamps = tuple(_stamp(rows.array("output", most=2)) for _ in range(rows.left()))
+        memory = heard.memory()
+        arrays = outputs_in(memory, [stamp.shape for stamp in stamps])
+        findings = read_findings(fields.array("findings", most=4096))
+        inference = Inference(SealedOutputs(arrays, memory, stamps), findings)
+        fits = fields.boolean("fits")
+        return Answer(pending.number, inference=inference, companion_fits=fits, took_ns=took_ns)
+    if heard.say is Say.PARTS and isinstance(pending.job, EncodeJob):
+        count, columns = fields.integer("parts", 0, MAX_PARTS), fields.integer("columns", 1, 32)
+        parts = _parts(heard.memory().view(), count, columns)
+        return Answer(pending.number, parts=parts, took_ns=took_ns)
+    raise WireError(f"{heard.say.name} does not answer this job")
 
 
-def _parts(worker: WorkerProcess, rows: Fields) -> tuple[Encoded, ...]:
-    parts: list[Encoded] = []
-    place = 0
-    while rows.left():
-        row = rows.array("part")
-        geometry, size = row.integers("geometry"), row.integer("length")
-        parts.append(Encoded(geometry, worker.result(place, size)))
-        place += size
-    return tuple(parts)
+def _stamp(row: Fields) -> Stamp:
+    return Stamp(row.integers("shape", 0, 1 << 24, most=5), row.binary("digest", size=32))
+
+
+def _parts(memory: memoryview, count: int, columns: int) -> tuple[Packed, ...]:
+    """Return the parts behind their table; read at once, for a large product has hundreds."""
+    start = 8 * count * columns
+    if start > len(memory):
+        raise WireError("a table beyond its memory")
+    table = np.frombuffer(memory[:start], np.int64).reshape(count, columns)
+    rows: list[list[int]] = table.tolist()
+    ends = list(accumulate((row[-1] for row in rows), initial=start))
+    if table.size and (int(table.min()) < 0 or ends[-1] > len(memory)):
+        raise WireError("a part beyond its memory")
+    return tuple(
+        Packed(tuple(row[:-1]), memory[place : place + row[-1]])
+        for row, place in zip(rows, ends, strict=False)
+    )

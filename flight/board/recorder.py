@@ -3,8 +3,8 @@
     file   := record*
     record := kind (1 byte) || length (4) || CRC-32 of body (4) || body
 
-A torn or damaged tail is cut off at open and reported. One thread writes and syncs, so that a
-slow card never holds up the control loop; the loop learns through a file descriptor.
+A torn or damaged tail is cut off at open and reported. One thread packs, writes and syncs, so
+that a slow card never holds up the control loop; the loop learns through a file descriptor.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import os
 import queue
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -76,7 +76,7 @@ class Recorder:
         self.past = Past()
         self._recover()
         self._file = self._path.open("ab", buffering=0)
-        self._jobs: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Callable[[], bytes]] | None] = queue.SimpleQueue()
         self._durable_step = self.past.next_step - 1
         self._failure: OSError | None = None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -86,13 +86,22 @@ class Recorder:
     def append(self, recorded: Recorded, memory: Memory) -> None:
         """Queue one entry; is_durable says when it is on the disk."""
         self.past.add(recorded, memory)
-        frame = _frame(_ENTRY, _recorded_body(recorded))
-        self._jobs.put((recorded.entry.step.number, frame))
+        number = recorded.entry.step.number
+        self._jobs.put((number, lambda: _frame(_ENTRY, _recorded_body(recorded))))
 
     def done(self, step: int) -> None:
         """Note that every product of a step is in the store; losing this note is harmless."""
         self.past.undone.pop(step, None)
-        self._jobs.put((_NO_STEP, _frame(_DONE, step.to_bytes(8, "big"))))
+        self._jobs.put((_NO_STEP, lambda: _frame(_DONE, step.to_bytes(8, "big"))))
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do work off the control thread, before any entry that is appended later is durable."""
+
+        def nothing_to_write() -> bytes:
+            work()
+            return b""
+
+        self._jobs.put((_NO_STEP, nothing_to_write))
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when take_durable has news."""
@@ -129,8 +138,10 @@ class Recorder:
                 batch.append(self._jobs.get())
             jobs = [job for job in batch if job is not None]
             try:
-                _write_whole(self._file.fileno(), b"".join(frame for _, frame in jobs))
-                os.fdatasync(self._file.fileno())
+                data = b"".join(made() for _, made in jobs)
+                if data:
+                    _write_whole(self._file.fileno(), data)
+                    os.fdatasync(self._file.fileno())
                 steps = [step for step, _ in jobs if step != _NO_STEP]
                 self._durable_step = max(steps, default=self._durable_step)
             except OSError as error:

@@ -23,8 +23,8 @@ from flight.board.clock import BoardClock
 from flight.board.health import read_health
 from flight.board.jobs import ModelFile, WorkerSettings
 from flight.board.runtime import RuntimeModelError, runtime_name
-from flight.board.sensors import SensorSettings
 from flight.board.sensors.files import SUFFIXES
+from flight.board.sensors.settings import SensorSettings
 from flight.board.supervisor import Supervisor
 from flight.instant import Instant
 from flight.ports.port import PortError

@@ -6,7 +6,7 @@ a look at the ground below. The runtime is not imported here, nor anywhere in th
 
 from flight.board.jobs import Answer, InferJob, Job, ModelFile, WorkerSettings
 from flight.board.lane import Lane, LaneRules
-from flight.board.workerprocess import Launch, map_bytes
+from flight.board.workerprocess import Launch
 from flight.instant import Instant
 from flight.product.events import Happening
 
@@ -37,7 +37,7 @@ class Supervisor:
         Raises:
             KeyError: no such model was given to this supervisor.
         """
-        if isinstance(job, InferJob) and job.model not in self._models:
+        if isinstance(job, InferJob) and job.model and job.model not in self._models:
             raise KeyError(job.model)
         lane = self._infer if isinstance(job, InferJob) else self._encode
         if not lane.submit(self._jobs + 1, job, now):
@@ -88,7 +88,7 @@ def _launch(settings: WorkerSettings, models: tuple[ModelFile, ...], *, nice: in
         models=models,
         nice=nice,
         memory_limit_bytes=settings.memory_limit_mib << 20,
-        shared_bytes=map_bytes(settings.shared_mib),
+        most_answer_bytes=settings.shared_mib << 20,
         reference_kernels=settings.reference_kernels,
     )
 

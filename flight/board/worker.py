@@ -5,21 +5,21 @@ parsed, and only after their SHA-256 was checked, because a damaged model crashe
 process that reads it. It serves a model once its known-answer frame came out right.
 """
 
-import ctypes
 import hashlib
 import os
-import resource
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from flight.autonomy.tasks import TASKS, Look, Policy, conclude, look, policy_from
 from flight.board.card import Card, CardError, read_card, read_model
 from flight.board.known_answer import disagreement, pattern
-from flight.board.messages import MessageReader, Say, SharedMemory, pack_message
+from flight.board.messages import Channel, Heard, Say
+from flight.board.parent import follow_parent, limit_memory
 from flight.board.runtime import (
     Runtime,
     RuntimeModelError,
@@ -27,12 +27,14 @@ from flight.board.runtime import (
     load,
     runtime_name,
 )
+from flight.board.sealed import seal
+from flight.board.sealedvalues import frame_of_fields, outputs_in, seal_outputs
 from flight.product.errors import WireError
-from flight.product.records import Fields
-from flight.product.values import NoAnswer
+from flight.product.records import Fields, finding_fields
+from flight.product.values import Frame, NoAnswer
 
-_PR_SET_PDEATHSIG = 1
-READ_BYTES = 1 << 16
+MOST_INPUT_BYTES = 1 << 31
+"""A frame's memory; the control process bounds it by the sensor's settings."""
 MAX_WORDS = 1000
 """Characters of an error that go back; a runtime can be verbose."""
 
@@ -48,35 +50,31 @@ class _Model:
 class _Worker:
     """Answers messages; its models live as long as it does."""
 
-    def __init__(self, memory: SharedMemory, answers: BinaryIO) -> None:
-        self._memory = memory
-        self._answers = answers
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._models: dict[str, _Model] = {}
         self._reference = False
+        self._most_bytes = 0
 
-    def act(self, say: Say, fields: Fields) -> None:
+    def act(self, heard: Heard) -> None:
         """Do what one message asks and answer it."""
+        say, fields = heard.say, heard.fields
         if say is Say.START:
             self._start(fields)
-        elif say is Say.INFER:
-            self._infer(fields)
+        elif say is Say.LOOK:
+            self._look(heard)
         elif say is Say.ENCODE:
-            self._encode(fields)
+            self._encode(heard)
         elif say is Say.CHECK:
-            self._answer(Say.CHECKED, self._check())
+            self._channel.send(Say.CHECKED, self._check())
         else:
             raise WireError(f"{say.name} is not for a worker")
 
-    def _answer(self, say: Say, *fields: object) -> None:
-        self._answers.write(pack_message(say, *fields))
-        self._answers.flush()
-
     def _start(self, fields: Fields) -> None:
         os.nice(fields.integer("nice"))
-        limit = fields.integer("memory limit")
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit_memory(fields.integer("memory limit"))
         self._reference = fields.boolean("reference kernels")
+        self._most_bytes = fields.integer("answer limit")
         rows = fields.array("models", most=64)
         models = [rows.array("model") for _ in range(rows.left())]
         refusals = []
@@ -84,7 +82,7 @@ class _Worker:
             name, folder = row.text("name"), Path(row.text("folder", most=4096))
             why = self._load(name, folder, row.binary("digest"))
             refusals.append([name, why[:MAX_WORDS]])
-        self._answer(Say.READY, runtime_name() if self._models else "", refusals)
+        self._channel.send(Say.READY, runtime_name() if self._models else "", refusals)
 
     def _load(self, name: str, folder: Path, digest: bytes) -> str:
         """Load a model that proves itself; return "" or why it is refused."""
@@ -100,50 +98,78 @@ class _Worker:
             self._models[name] = model
         return wrong
 
-    def _infer(self, fields: Fields) -> None:
-        job, name, shape = fields.integer("job"), fields.text("model"), fields.integers("shape")
+    def _look(self, heard: Heard) -> None:
+        fields = heard.fields
+        job, name, task = fields.integer("job"), fields.text("model"), fields.text("task")
+        policy = _policy(task, fields)
+        frame = frame_of_fields(fields.array("frame"), heard.memory().view())
+        companion = _frame(fields.array("companion"), heard, 1)
         model = self._models.get(name)
-        if model is None:
-            self._answer(Say.FAILED, job, NoAnswer.MODEL_REFUSED, f"{name} is not loaded")
+        if name and model is None:
+            self._fail(job, NoAnswer.MODEL_REFUSED, f"{name} is not loaded")
             return
-        samples = np.frombuffer(self._memory.read(0, int(np.prod(shape))), np.int8).reshape(shape)
         try:
-            outputs = model.runtime.invoke(samples)
-            place = self._memory.half_bytes
-            for output in outputs:
-                place = self._memory.write(place, output.tobytes())
-        except (RuntimeModelError, ValueError) as error:
-            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, str(error)[:MAX_WORDS])
+            seen = (
+                Look((), companion_fits=True)
+                if model is None
+                else look(task, frame, companion, model.runtime.invoke)
+            )
+        except RuntimeModelError as error:
+            self._fail(job, NoAnswer.BAD_FRAME, str(error))
             return
-        self._answer(Say.OUTPUTS, job, [list(output.shape) for output in outputs])
+        fits = seen.companion_fits
+        if seen.outputs is None:
+            self._fail(job, NoAnswer.BAD_FRAME, "the frame is unusable", companion_fits=fits)
+            return
+        findings = conclude(frame, seen.outputs, 0, policy)
+        sealed = seal_outputs(seen.outputs)
+        if not self._exceeds(job, sealed.memory.size_bytes):
+            stamps = [[list(stamp.shape), stamp.digest] for stamp in sealed.stamps]
+            told = (stamps, finding_fields(findings), fits)
+            self._channel.send(Say.SEEN, job, *told, memories=(sealed.memory,))
 
-    def _encode(self, fields: Fields) -> None:
+    def _encode(self, heard: Heard) -> None:
         # Here, not above: an inference worker never encodes, and is up in half the time.
+        from flight.autonomy.plan import content_of
+        from flight.board.planfields import read_plan
         from flight.product.codecs import CODECS, encode
         from flight.product.codecs.types import as_integers
 
-        job, codec = fields.integer("job"), fields.integer("codec")
-        dtype, shape = np.dtype(fields.text("dtype")), fields.integers("shape")
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        samples = np.frombuffer(self._memory.read(0, size), dtype).reshape(shape)
+        fields = heard.fields
+        job, plan = fields.integer("job"), read_plan(fields.array("plan"))
+        frame = _frame(fields.array("frame"), heard, 0)
+        policy = _policy(fields.text("task"), fields)
+        rows = fields.array("outputs")
+        shapes = [rows.integers("shape") for _ in range(rows.left())]
+        outputs = outputs_in(heard.memories[-1], shapes) if shapes else ()
         try:
-            if codec not in CODECS:
+            if plan.codec not in CODECS:
                 raise ValueError("it is not known")
+            content = content_of(plan, frame, outputs, policy)
             parts = encode(
-                codec,
-                as_integers(samples, samples.dtype),
-                maximum_error=fields.integer("maximum error"),
-                part_lines=fields.integer("part lines"),
-                tile=fields.integer("tile", 1),
+                plan.codec,
+                as_integers(content, content.dtype),
+                maximum_error=plan.maximum_error,
+                part_lines=plan.part_lines,
+                tile=plan.tile,
             )
-            place = self._memory.half_bytes
-            for part in parts:
-                place = self._memory.write(place, part.data)
-        except ValueError as error:
-            words = f"codec {codec}: {error}"[:MAX_WORDS]
-            self._answer(Say.FAILED, job, NoAnswer.BAD_FRAME, words)
+        except (ValueError, IndexError) as error:
+            self._fail(job, NoAnswer.BAD_FRAME, f"codec {plan.codec}: {error}")
             return
-        self._answer(Say.PARTS, job, [[list(p.geometry), len(p.data)] for p in parts])
+        table = np.array([[*part.geometry, len(part.data)] for part in parts], np.int64)
+        if not self._exceeds(job, table.nbytes + sum(len(part.data) for part in parts)):
+            memory = seal((table, *(part.data for part in parts)))
+            self._channel.send(Say.PARTS, job, *table.shape, memories=(memory,))
+
+    def _exceeds(self, job: int, size_bytes: int) -> bool:
+        """Say so where an answer is larger than the control process wants it."""
+        if size_bytes > self._most_bytes:
+            words = f"{size_bytes} bytes exceed the shared memory; raise shared_mib"
+            self._fail(job, NoAnswer.BAD_FRAME, words)
+        return size_bytes > self._most_bytes
+
+    def _fail(self, job: int, reason: NoAnswer, words: str, *, companion_fits: bool = True) -> None:
+        self._channel.send(Say.FAILED, job, int(reason), words[:MAX_WORDS], companion_fits)
 
     def _check(self) -> str:
         for name, model in self._models.items():
@@ -170,29 +196,30 @@ def _wrong(model: _Model, *, exact: bool) -> str:
     return f"known answer: {wrong}" if wrong else ""
 
 
+def _policy(task: str, fields: Fields) -> Policy | None:
+    """Return the policy of a task, or None where its integers are none."""
+    integers = fields.integers("policy", -(2**63), most=1 << 14)
+    return policy_from(TASKS[task].policy, integers) if integers else None
+
+
+def _frame(fields: Fields, heard: Heard, index: int) -> Frame | None:
+    """Return the frame that lies in a message's memory, where it has one."""
+    return frame_of_fields(fields, heard.memory(index).view()) if fields.left() else None
+
+
 def main(descriptor: int) -> None:
-    """Serve until the control process closes its end of the pipe."""
-    _die_with_parent()
+    """Serve until the control process closes its end of the socket."""
+    follow_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
-    # Real-time priority, which is inherited, belongs to the control process alone.
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    # Libraries may print to standard output; only this function may write to the pipe.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    size = os.fstat(descriptor).st_size
-    worker = _Worker(SharedMemory(descriptor, size), answers)
-    reader = MessageReader()
-    while data := os.read(0, READ_BYTES):
-        for say, fields in reader.feed(data):
-            worker.act(say, fields)
-
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when the control process dies, even by kill -9."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
-        raise SystemExit("the control process has gone")
+    channel = Channel(socket.socket(fileno=descriptor), most_bytes=MOST_INPUT_BYTES)
+    worker = _Worker(channel)
+    while True:
+        try:
+            heard = channel.receive()
+        except EOFError:
+            return
+        if heard is not None:
+            worker.act(heard)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """One worker process as the control process sees it: what it does now, and until when."""
 
-import mmap
 import os
 import sys
 from collections.abc import Iterable
@@ -8,13 +7,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from flight.autonomy.tasks import Policy, policy_integers
 from flight.board.child import Child
-from flight.board.jobs import InferJob, Job, ModelFile
-from flight.board.messages import MessageReader, Say, SharedMemory, pack_message
+from flight.board.jobs import EncodeJob, InferJob, Job, ModelFile
+from flight.board.messages import Channel, Heard, Say, connect
+from flight.board.planfields import plan_fields
+from flight.board.sealedvalues import SealedFrame, frame_fields
 from flight.product.errors import WireError
-from flight.product.records import Fields
 
-READ_BYTES = 1 << 16
 _PACKAGES = Path(__file__).resolve().parents[2]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -39,8 +39,7 @@ class Launch:
     models: tuple[ModelFile, ...]
     nice: int
     memory_limit_bytes: int
-    shared_bytes: int
-    """Both halves together."""
+    most_answer_bytes: int
     reference_kernels: bool
 
 
@@ -54,10 +53,7 @@ class Pending:
 
 
 class WorkerProcess:
-    """A child running flight.board.worker, and the memory shared with it alone.
-
-    Each process has its own memory: one that was given up for late can write what it likes.
-    """
+    """A child running flight.board.worker, and the socket to it."""
 
     def __init__(self, launch: Launch, deadline_ns: int) -> None:
         """Start it.
@@ -65,50 +61,54 @@ class WorkerProcess:
         Raises:
             OSError: there is no memory or no process to be had.
         """
-        descriptor = os.memfd_create("flight-worker")
-        try:
-            os.ftruncate(descriptor, launch.shared_bytes)
-            self._memory = SharedMemory(descriptor, launch.shared_bytes)
-            self._child = Child(
-                (sys.executable, "-m", "flight.board.worker", str(descriptor)),
-                pass_fds=(descriptor,),
-                environment=_environment(),
-            )
-        finally:
-            os.close(descriptor)
+        self._channel, self._child = start_child("flight.board.worker", launch.most_answer_bytes)
         self.pid = self._child.pid
         self.state = State.STARTING
         self.deadline_ns: int | None = deadline_ns
         self.pending: Pending | None = None
         self.refused: dict[str, str] = {}
         self.jobs_since_check = 0
-        self._reader = MessageReader()
         models = [[model.name, str(model.folder), model.digest] for model in launch.models]
-        start = (launch.nice, launch.memory_limit_bytes, launch.reference_kernels, models)
-        self._child.write(pack_message(Say.START, *start))
+        limits = (launch.memory_limit_bytes, launch.reference_kernels, launch.most_answer_bytes)
+        self._channel.send(Say.START, launch.nice, *limits, models)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when the worker spoke or died."""
-        return self._child.fileno()
+        return self._channel.fileno()
 
     def run(self, pending: Pending, deadline_ns: int) -> None:
         """Hand it a job.
 
         Raises:
-            ValueError: the job does not fit the shared memory.
             WorkerLostError: it is gone.
         """
-        job = pending.job
-        self._memory.write(0, job.samples.tobytes())
-        shape = list(job.samples.shape)
-        if isinstance(job, InferJob):
-            message = pack_message(Say.INFER, pending.number, job.model, shape)
+        if isinstance(pending.job, InferJob):
+            heard = self._look(pending.number, pending.job)
         else:
-            options = (job.maximum_error, job.part_lines, job.tile)
-            dtype = job.samples.dtype.str
-            message = pack_message(Say.ENCODE, pending.number, job.codec, dtype, shape, *options)
-        self._send(message)
+            heard = self._encode(pending.number, pending.job)
+        if not heard:
+            raise WorkerLostError(self._last_words())
         self.state, self.pending, self.deadline_ns = State.BUSY, pending, deadline_ns
+
+    def _look(self, number: int, job: InferJob) -> bool:
+        frames = [frame for frame in (job.frame, job.companion) if frame is not None]
+        return self._channel.send(
+            Say.LOOK,
+            *(number, job.model, job.task, _integers(job.policy)),
+            *(_fields(job.frame), _fields(job.companion)),
+            memories=[frame.memory for frame in frames],
+        )
+
+    def _encode(self, number: int, job: EncodeJob) -> bool:
+        made = job.material
+        outputs = () if made.outputs is None else made.outputs.arrays
+        held = [one.memory for one in (made.frame, made.outputs) if one is not None]
+        return self._channel.send(
+            Say.ENCODE,
+            *(number, plan_fields(job.plan), _fields(made.frame), made.task),
+            *(_integers(made.policy), [list(output.shape) for output in outputs]),
+            memories=held,
+        )
 
     def check(self, deadline_ns: int) -> None:
         """Have it run the known-answer frames.
@@ -116,38 +116,30 @@ class WorkerProcess:
         Raises:
             WorkerLostError: it is gone.
         """
-        self._send(pack_message(Say.CHECK))
+        if not self._channel.send(Say.CHECK):
+            raise WorkerLostError(self._last_words())
         self.state, self.deadline_ns, self.jobs_since_check = State.CHECKING, deadline_ns, 0
 
     def rest(self) -> None:
         """Note that it has done what it was asked."""
         self.state, self.pending, self.deadline_ns = State.IDLE, None, None
 
-    def hear(self) -> Iterable[tuple[Say, Fields]]:
+    def hear(self) -> Iterable[Heard]:
         """Return the messages that have come.
 
         Raises:
             WorkerLostError: it ended, or what it says is no message.
         """
-        found: list[tuple[Say, Fields]] = []
-        while (data := self._child.read(READ_BYTES)) is not None:
-            if not data and found:
-                break  # what it said before it ended still counts; the end is met again
-            if not data:
-                raise WorkerLostError(self._last_words())
-            try:
-                found += self._reader.feed(data)
-            except WireError as error:
-                raise WorkerLostError(str(error)) from error
+        found: list[Heard] = []
+        try:
+            for heard in self._channel.receive_some():
+                found.append(heard)  # noqa: PERF402 - what came before an error counts
+        except EOFError:
+            if not found:  # what it said before it ended still counts; the end is met again
+                raise WorkerLostError(self._last_words()) from None
+        except WireError as error:
+            raise WorkerLostError(str(error)) from error
         return found
-
-    def result(self, place: int, size_bytes: int) -> bytes:
-        """Return bytes that it left, ``place`` counting from the start of its half.
-
-        Raises:
-            WireError: they do not lie in the shared memory.
-        """
-        return self._memory.read(self._memory.half_bytes + place, size_bytes)
 
     def kill(self) -> None:
         """Kill it; it may take a moment to be gone."""
@@ -160,16 +152,31 @@ class WorkerProcess:
     def close(self) -> None:
         """Kill it and give back what it held."""
         self._child.close()
-        self._memory.close()
-
-    def _send(self, message: bytes) -> None:
-        if not self._child.write(message):
-            raise WorkerLostError(self._last_words())
+        self._channel.close()
 
     def _last_words(self) -> str:
         how, words = self._child.ending(), self._child.last_words()
         chatter = words.startswith("INFO:")  # the runtime tells of its delegates
         return how if chatter or not words else f"{how}: {words}"
+
+
+def start_child(module: str, most_bytes: int) -> tuple[Channel, Child]:
+    """Start one of our own modules as a child, with a socket to it as its argument.
+
+    ``most_bytes``: what a memory that it hands over may have.
+
+    Raises:
+        OSError: there is no memory or no process to be had.
+    """
+    channel, theirs = connect(most_bytes)
+    with theirs:
+        try:
+            command = (sys.executable, "-m", module, str(theirs.fileno()))
+            child = Child(command, pass_fds=(theirs.fileno(),), environment=_environment())
+        except OSError:
+            channel.close()
+            raise
+    return channel, child
 
 
 def _environment() -> dict[str, str]:
@@ -178,6 +185,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}
 
 
-def map_bytes(mebibytes: int) -> int:
-    """Return the size of a mapping with two halves of this many mebibytes, in whole pages."""
-    return 2 * max(mebibytes << 20, mmap.PAGESIZE)
+def _fields(frame: SealedFrame | None) -> list[object]:
+    return [] if frame is None else frame_fields(frame.frame)
+
+
+def _integers(policy: Policy | None) -> list[int]:
+    return [] if policy is None else list(policy_integers(policy))

@@ -133,13 +133,21 @@ def decode_events(data: bytes) -> tuple[EventReport, ...]:
 def _read_report(row: Fields) -> EventReport:
     number = row.integer("event number")
     first, count = row.instant("first"), row.integer("count", 1)
-    items = row.array("values", most=8)
+    return EventReport(read_happening(number, row.array("values", most=8)), first, count)
+
+
+def read_happening(number: int, items: Fields) -> Happening:
+    """Return an event by its number and its values; one that is not known becomes UNKNOWN.
+
+    Raises:
+        WireError: the values are not those of the event.
+    """
     event = _BY_NUMBER.get(number)
     if event is None:
-        return EventReport(Event.UNKNOWN(number=number), first, count)
+        return Event.UNKNOWN(number=number)
     if items.left() != len(event.fields):
         raise WireError(f"event {number} takes {len(event.fields)} values, got {items.left()}")
-    return EventReport(Happening(event, items.scalars()), first, count)
+    return Happening(event, items.scalars())
 
 
 def _bounded(value: Value) -> Value:

@@ -200,7 +200,8 @@ def as_samples(
 
 def step_of(
     frame: Frame,
-    outputs: tuple[Tensor, ...],
+    seen: Stamp,
+    outputs: tuple[Stamp, ...],
     *,
     number: int,
     boot: int,
@@ -211,7 +212,10 @@ def step_of(
     room_bytes: int,
     first_product: int,
 ) -> Step:
-    """Return the step in which a frame and a model's raw outputs are decided about."""
+    """Return the step in which a frame and a model's raw outputs are decided about.
+
+    ``seen`` is the stamp of the frame's samples.
+    """
     return Step(
         number=number,
         boot=boot,
@@ -221,7 +225,7 @@ def step_of(
         task=task,
         frame_number=frame.number,
         taken=frame.taken,
-        frame=stamp(frame.samples),
+        frame=seen,
         sample_bytes=frame.samples.dtype.itemsize,
         axis=frame.axis,
         unit_counts=frame.unit_counts,
@@ -229,7 +233,7 @@ def step_of(
         frame_name=frame.name[:255],
         model_digest=model_digest,
         no_answer=no_answer,
-        outputs=tuple(stamp(output) for output in outputs),
+        outputs=outputs,
         room_bytes=room_bytes,
         first_product=first_product,
     )

@@ -177,7 +177,7 @@ def decision_fields(decision: Decision) -> list[object]:
         int(decision.verdict),
         decision.keep_evidence,
         decision.keep_frame,
-        [[int(f.kind), f.row, f.column, f.extent, f.score, f.label] for f in decision.findings],
+        finding_fields(decision.findings),
         decision.maximum_error,
     ]
 
@@ -193,12 +193,22 @@ def read_decision(fields: Fields) -> Decision:
         verdict=fields.enum(Verdict, "verdict"),
         keep_evidence=fields.boolean("keep evidence"),
         keep_frame=fields.boolean("keep frame"),
-        findings=_read_findings(fields.array("findings", most=4096)),
+        findings=read_findings(fields.array("findings", most=4096)),
         maximum_error=fields.integer("maximum error", 0, 1 << 16),
     )
 
 
-def _read_findings(items: Fields) -> tuple[Finding, ...]:
+def finding_fields(findings: tuple[Finding, ...]) -> list[list[int]]:
+    """Return findings as one field of a record."""
+    return [[int(f.kind), f.row, f.column, f.extent, f.score, f.label] for f in findings]
+
+
+def read_findings(items: Fields) -> tuple[Finding, ...]:
+    """Return the findings that ``finding_fields`` wrote.
+
+    Raises:
+        WireError: an item is none.
+    """
     low = -(2**63)
     findings = []
     for _ in range(items.left()):

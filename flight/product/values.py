@@ -52,21 +52,6 @@ class Frame:
     """Where it came from, for people: a file name."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inference:
-    """What a model said of one frame, before anyone interprets it.
-
-    ``outputs`` are the quantised tensors as the runtime returned them. They are the seam of
-    replay: everything after this point is integer arithmetic, so the ground repeats it bit for
-    bit on any machine.
-    """
-
-    model: str
-    model_digest: bytes
-    """SHA-256 of the model file."""
-    outputs: tuple[Tensor, ...]
-
-
 class Kind(IntEnum):
     """What a finding is of. Numbers are on the wire: add, never renumber."""
 

@@ -11,7 +11,7 @@ import pytest
 from flight.board import selftest as module
 from flight.board.runtime import RuntimeModelError
 from flight.board.selftest import Check, selftest
-from flight.board.sensors import SensorSettings
+from flight.board.sensors.settings import SensorSettings
 from flight.ports.settings import PortSettings
 from flight.product.values import SensorKind
 

@@ -1,6 +1,7 @@
 """Sensors: folders of files and programs that write frames, as the loop polls them."""
 
 import io
+import os
 from pathlib import Path
 from select import select
 from sys import executable
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from flight.board.clock import BoardClock
-from flight.board.sensors import Delivery, Sensor, SensorSettings, open_sensor
+from flight.board.sensors.opening import open_sensor
 from flight.board.sensors.process import LONGEST_PAUSE_S
+from flight.board.sensors.sensor import Delivery, Sensor
+from flight.board.sensors.settings import SensorSettings, read_settings, settings_bytes
 from flight.instant import Instant
 from flight.product.events import Event, Happening
 from flight.product.values import Frame, SensorKind
@@ -58,6 +61,15 @@ def test_settings_that_cannot_be_meant_are_refused(
     good = {"name": "nav", "kind": SensorKind.CAMERA, "folder": tmp_path}
     with pytest.raises(ValueError, match=message):
         SensorSettings(**{**good, **fields})
+
+
+def test_settings_come_to_the_host_as_they_are(tmp_path: Path) -> None:
+    strange = SensorSettings(
+        "nav", SensorKind.CUBE, folder=tmp_path / os.fsdecode(b"\xff"), axis=(1, 2), interval_s=0.3
+    )
+    program = SensorSettings("x", SensorKind.XRAY, command=("a", "{first}"), live_ms=5)
+    for settings in (strange, program):
+        assert read_settings(settings_bytes(settings)) == settings
 
 
 # ----------------------------------------------------------------------------------- folders

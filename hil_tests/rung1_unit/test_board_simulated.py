@@ -8,7 +8,8 @@ import pytest
 
 from flight.autonomy.xrf import XrfPolicy, conclude
 from flight.board.clock import BoardClock
-from flight.board.sensors import SensorSettings, open_sensor
+from flight.board.sensors.opening import open_sensor
+from flight.board.sensors.settings import SensorSettings
 from flight.instant import Instant
 from flight.product.values import Frame, Kind, SensorKind
 from hil_tests.waiting import One, wait_until

@@ -3,7 +3,8 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from select import select
 from shutil import copytree
@@ -16,23 +17,27 @@ import pytest
 from flight.board.card import read_card
 from flight.board.clock import BoardClock
 from flight.board.jobs import Answer, EncodeJob, InferJob, ModelFile, WorkerSettings
-from flight.board.known_answer import disagreement, pattern
 from flight.board.lane import LONGEST_PAUSE_S
 from flight.board.supervisor import Supervisor
-from flight.chosen import packaged_model
 from flight.instant import Instant
-from flight.product.codecs import CODECS, CodecId, Options, decode
 from flight.product.values import NoAnswer
+from hil_tests.jobs import (
+    MODEL,
+    packing,
+    question,
+)
 from hil_tests.waiting import PATIENCE_S, wait_until
 
 TINY = Path(__file__).parents[1] / "fixtures" / "tiny_model"
-CARD = read_card(TINY)
-QUESTION = InferJob("tiny", pattern(CARD.input.shape, CARD.known_answer.seed))
+TINY_MODEL = ModelFile("tiny", TINY, read_card(TINY).digest)
+QUESTION = question()
+TINY_QUESTION = question("tiny")
 
 
 @contextmanager
-def supervised(settings: WorkerSettings | None = None, folder: Path = TINY) -> Iterator[Supervisor]:
-    model = ModelFile("tiny", folder, CARD.digest)
+def supervised(
+    settings: WorkerSettings | None = None, model: ModelFile = MODEL
+) -> Iterator[Supervisor]:
     supervisor = Supervisor(settings or WorkerSettings(), (model,), BoardClock().now())
     try:
         yield supervisor
@@ -68,15 +73,6 @@ def wait_ready(supervisor: Supervisor, spares: int = 0) -> None:
     wait_until(supervisor, turn)
 
 
-def test_an_inference_answers_with_the_models_outputs_and_digest() -> None:
-    with supervised() as supervisor:
-        answer = answer_of(supervisor)
-    assert answer.inference is not None
-    assert answer.inference.model_digest == CARD.digest
-    assert disagreement(CARD.known_answer, answer.inference.outputs, exact=False) is None
-    assert answer.no_answer is None
-
-
 def test_many_jobs_are_answered_in_order() -> None:
     with supervised(WorkerSettings(check_every_jobs=3)) as supervisor:
         numbers = [supervisor.submit(QUESTION, BoardClock().now()) for _ in range(8)]
@@ -85,58 +81,34 @@ def test_many_jobs_are_answered_in_order() -> None:
     assert all(answer.inference for answer in answers)
 
 
-def test_encoded_parts_come_back_whole() -> None:
-    cube = (np.arange(3 * 40 * 5) % 991).astype(np.uint16).reshape(3, 40, 5)
-    with supervised() as supervisor:
-        answer = answer_of(supervisor, EncodeJob(CodecId.RAW, cube))
-    decoded = decode(CodecId.RAW, CODECS[CodecId.RAW].version, answer.parts)
-    assert decoded.complete
-    assert np.array_equal(decoded.samples, cube)
-
-
-def test_a_job_that_says_nothing_encodes_as_the_codecs_do_by_themselves() -> None:
-    options, job = Options(), EncodeJob(CodecId.RAW, np.zeros(1, np.uint8))
-    assert (job.maximum_error, job.part_lines, job.tile) == (
-        options.maximum_error,
-        options.part_lines,
-        options.tile,
-    )
-
-
 def test_an_unknown_codec_is_no_answer_and_the_worker_goes_on() -> None:
     with supervised() as supervisor:
-        answer = answer_of(supervisor, EncodeJob(99, np.zeros(4, np.uint8)))
+        answer = answer_of(supervisor, packing(np.zeros(4, np.uint8), codec=99))
         assert (answer.no_answer, answer.detail) == (
             NoAnswer.BAD_FRAME,
             "codec 99: it is not known",
         )
-        assert answer_of(supervisor, EncodeJob(CodecId.RAW, np.zeros(4, np.uint8))).parts
+        assert answer_of(supervisor, packing(np.zeros(4, np.uint8))).parts
         assert supervisor.pids()["encoding"]
 
 
-def test_a_job_that_does_not_fit_the_shared_memory_is_no_answer() -> None:
+def test_an_answer_above_the_limit_is_no_answer() -> None:
     with supervised(WorkerSettings(shared_mib=1)) as supervisor:
-        job = EncodeJob(CodecId.RAW, np.zeros((2 << 20) + 1, np.uint8))
+        noise = np.random.default_rng(1).integers(0, 256, 2 << 20, np.uint8)
+        job = packing(noise)
         assert "raise shared_mib" in answer_of(supervisor, job).detail
 
 
 def test_a_job_that_would_eat_the_boards_memory_fails_in_the_worker() -> None:
     with supervised(WorkerSettings(memory_limit_mib=256)) as supervisor:
-        answer = answer_of(supervisor, EncodeJob(CodecId.RAW, np.zeros(60 << 20, np.uint8)))
+        answer = answer_of(supervisor, packing(np.zeros((60 << 10, 1 << 10), np.uint8)))
         assert answer.no_answer is NoAnswer.WORKER_DIED
         assert "MemoryError" in answer.detail
 
 
-def test_an_input_of_another_shape_is_no_answer() -> None:
-    with supervised() as supervisor:
-        answer = answer_of(supervisor, InferJob("tiny", np.zeros((4, 1, 15, 1), np.int8)))
-        assert answer.no_answer is NoAnswer.BAD_FRAME
-        assert answer_of(supervisor).inference
-
-
 def test_a_model_that_was_never_named_is_our_own_mistake() -> None:
     with supervised() as supervisor, pytest.raises(KeyError):
-        supervisor.submit(InferJob("huge", QUESTION.samples), BoardClock().now())
+        supervisor.submit(question("huge"), BoardClock().now())
 
 
 def test_a_full_queue_refuses_and_keeps_what_it_has() -> None:
@@ -159,7 +131,7 @@ def test_a_killed_worker_costs_its_job_and_the_spare_serves() -> None:
         assert answer_of(supervisor).inference
         words = [event.words() for event in supervisor.take_events()]
     assert words == [
-        "tiny: digest and known answers agree",
+        f"{MODEL.name}: digest and known answers agree",
         "inference worker replaced: killed by signal 9",
     ]
 
@@ -214,7 +186,7 @@ def test_a_hung_encoder_does_not_delay_an_inference() -> None:
     with supervised() as supervisor:
         wait_ready(supervisor)
         os.kill(supervisor.pids()["encoding"][0], signal.SIGSTOP)
-        supervisor.submit(EncodeJob(CodecId.RAW, np.zeros(9, np.uint8)), BoardClock().now())
+        supervisor.submit(packing(np.zeros(9, np.uint8)), BoardClock().now())
         assert answer_of(supervisor).inference
 
 
@@ -234,8 +206,9 @@ def test_a_flipped_bit_refuses_the_model_before_it_is_parsed(tmp_path: Path) -> 
     data = bytearray(path.read_bytes())
     data[4] ^= 1  # in the file identifier, where a parser would stumble at once
     path.write_bytes(data)
-    with supervised(folder=folder) as supervisor:
-        answer = answer_of(supervisor)
+    model = replace(TINY_MODEL, folder=folder)
+    with supervised(model=model) as supervisor:
+        answer = answer_of(supervisor, TINY_QUESTION)
         words = [event.words() for event in supervisor.take_events()]
     assert answer.no_answer is NoAnswer.MODEL_REFUSED
     assert "SHA-256" in answer.detail
@@ -246,16 +219,17 @@ def test_a_model_that_answers_wrongly_is_refused(tmp_path: Path) -> None:
     folder = Path(copytree(TINY, tmp_path / "tiny"))
     card = folder / "card.toml"
     card.write_text(card.read_text().replace("value = [14, 16", "value = [14, 26"))
-    with supervised(folder=folder) as supervisor:
-        answer = answer_of(supervisor)
+    model = replace(TINY_MODEL, folder=folder)
+    with supervised(model=model) as supervisor:
+        answer = answer_of(supervisor, TINY_QUESTION)
     assert answer.no_answer is NoAnswer.MODEL_REFUSED
     assert answer.detail == "known answer: output 0: 1 of 20 samples off, by up to 10"
 
 
 def test_a_missing_model_is_refused_and_encoding_goes_on(tmp_path: Path) -> None:
-    with supervised(folder=tmp_path) as supervisor:
-        assert answer_of(supervisor).no_answer is NoAnswer.MODEL_REFUSED
-        assert answer_of(supervisor, EncodeJob(CodecId.RAW, np.zeros(9, np.uint8))).parts
+    with supervised(model=replace(TINY_MODEL, folder=tmp_path)) as supervisor:
+        assert answer_of(supervisor, TINY_QUESTION).no_answer is NoAnswer.MODEL_REFUSED
+        assert answer_of(supervisor, packing(np.zeros(9, np.uint8))).parts
 
 
 def test_a_worker_that_keeps_dying_is_started_ever_less_often() -> None:
@@ -281,10 +255,12 @@ def test_a_worker_that_keeps_dying_is_started_ever_less_often() -> None:
     assert pauses == [0, 1, 2, 4, 8, 16, 32, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
 
 
-def test_the_control_process_never_imports_the_runtime() -> None:
+def test_the_control_process_never_imports_the_runtime_nor_a_reader_of_frame_files() -> None:
     code = (
-        "import sys, flight.board.supervisor, flight.board.card\n"
-        "print([m for m in sys.modules if 'tflite' in m or 'litert' in m])"
+        "import sys, flight.run\n"
+        "parsers = [f'flight.board.sensors.{n}' for n in "
+        "('png', 'pgm', 'npy', 'envi', 'msa', 'files', 'directory', 'process', 'host')]\n"
+        "print([m for m in sys.modules if 'tflite' in m or 'litert' in m or m in parsers])"
     )
     assert run([executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
 
@@ -309,14 +285,3 @@ def test_workers_die_with_a_control_process_that_was_killed() -> None:
             assert select([watch], [], [], PATIENCE_S)[0], f"worker {pid} outlived its parent"
         finally:
             os.close(watch)
-
-
-@pytest.mark.parametrize("task", ["terrain", "sample", "mineral", "xrf"])
-def test_every_packaged_model_flies_on_reference_kernels_too(task: str):
-    folder = packaged_model(task)
-    card = read_card(folder)
-    settings = WorkerSettings(reference_kernels=True, hot_spare=False)
-    file = ModelFile(card.name, folder, card.digest)
-    with closing(Supervisor(settings, (file,), BoardClock().now())) as supervisor:
-        answer = answer_of(supervisor, InferJob(card.name, pattern(card.input.shape, 1)))
-    assert answer.inference is not None, answer.detail

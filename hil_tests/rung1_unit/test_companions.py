@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from flight.board.sealedvalues import SealedFrame, seal_frame
 from flight.companions import MOST_KEPT, Companion, Companions
 from flight.instant import Instant
 from flight.product.events import Event
@@ -38,6 +39,10 @@ def taken(sensor: str, number: int, at_ms: int) -> Frame:
     return Frame(sensor, kind, number, Instant(at_ms * MS, 0), np.zeros((2, 2), np.uint16))
 
 
+def ranged(number: int, at_ms: int) -> SealedFrame:
+    return seal_frame(taken("lidar", number, at_ms))
+
+
 def beside_nav() -> tuple[Script, Companions]:
     script = Script()
     return script, Companions([Companion(script, "nav", PAIR_NS)])
@@ -45,16 +50,20 @@ def beside_nav() -> tuple[Script, Companions]:
 
 def test_a_frame_takes_the_nearest_one_in_time_and_gives_it_its_number() -> None:
     script, companions = beside_nav()
-    script.waiting = [taken("lidar", number, at) for number, at in ((3, 900), (4, 1050), (5, 1150))]
+    script.waiting = [ranged(number, at) for number, at in ((3, 900), (4, 1050), (5, 1150))]
     companions.poll(Instant(0, 0))
     found = companions.take(taken("nav", 17, 1000))
     assert found is not None
-    assert (found.sensor, found.number, found.taken) == ("lidar", 17, Instant(1050 * MS, 0))
+    assert (found.frame.sensor, found.frame.number, found.frame.taken) == (
+        "lidar",
+        17,
+        Instant(1050 * MS, 0),
+    )
 
 
 def test_what_was_taken_too_far_apart_does_not_belong_together() -> None:
     script, companions = beside_nav()
-    script.waiting = [taken("lidar", 0, 1201)]
+    script.waiting = [ranged(0, 1201)]
     companions.poll(Instant(0, 0))
     assert companions.take(taken("nav", 0, 1000)) is None
     assert companions.take(taken("nav", 0, 1001)) is not None
@@ -65,7 +74,7 @@ def test_a_frame_waits_for_its_companions_and_no_longer_than_that() -> None:
     frame = taken("nav", 0, 1000)
     assert companions.wait_ns(frame, Instant(1000 * MS, 0)) == 1200 * MS
     assert companions.wait_ns(frame, Instant(1200 * MS, 0)) is None
-    script.waiting = [taken("lidar", 0, 1100)]
+    script.waiting = [ranged(0, 1100)]
     companions.poll(Instant(1100 * MS, 0))
     assert companions.wait_ns(frame, Instant(1100 * MS, 0)) is None
 
@@ -82,8 +91,8 @@ def test_nobody_waits_for_a_sensor_that_has_finished_or_that_is_not_there() -> N
 def test_frames_that_nobody_takes_give_way_and_events_pass_through() -> None:
     script, companions = beside_nav()
     trouble = Event.SENSOR_FAILED(sensor="lidar", what="test")
-    script.waiting = [taken("lidar", 0, 1000), trouble]
+    script.waiting = [ranged(0, 1000), trouble]
     assert companions.poll(Instant(0, 0)) == (trouble,)
-    script.waiting = [taken("lidar", number, 2000) for number in range(MOST_KEPT)]
+    script.waiting = [ranged(number, 2000) for number in range(MOST_KEPT)]
     companions.poll(Instant(0, 0))
     assert companions.take(taken("nav", 0, 1000)) is None

@@ -6,23 +6,22 @@ import pytest
 from flight.autonomy.decide import DecisionPolicy
 from flight.autonomy.downlink import (
     PRODUCTS_A_STEP,
-    Slot,
     allowed_error,
     plan_products,
     region,
     sent_ahead,
     shares,
-    thumbnail,
 )
 from flight.autonomy.mineral import MineralPolicy
+from flight.autonomy.plan import Plan, Slot, content_of, thumbnail
 from flight.autonomy.tasks import TASKS, conclude, policy_from, policy_integers
 from flight.autonomy.terrain import TerrainPolicy
 from flight.autonomy.xrf import XrfPolicy
 from flight.instant import Instant
-from flight.product.codecs import CODECS, decode, encode
+from flight.product.codecs import CODECS, CodecId, decode, encode
 from flight.product.errors import WireError
 from flight.product.journal import GENESIS, enter, stamp
-from flight.product.part import ProductId, ProductKind
+from flight.product.part import CODEC_BYTES, ProductId, ProductKind
 from flight.product.values import (
     Decision,
     Finding,
@@ -104,6 +103,49 @@ def test_tiles_that_show_the_site_go_ahead_and_no_tile_goes_twice():
     assert evidence.present[top : top + rows, left : left + columns].all()
     assert not evidence.present.all()
     assert (decode(whole.codec, version, (*rest, *first)).samples == frame.samples).all()
+
+
+def test_a_plan_knows_how_large_its_array_will_be():
+    rows, columns = 300, 450
+    pictures = [camera(100, 120), camera(rows, columns)]
+    wide = (np.arange(rows * columns) % 60_011).astype(np.uint16).reshape(rows, columns)
+    pictures.append(replace(camera(), samples=wide))
+    pictures.append(replace(camera(), samples=wide, kind=SensorKind.SAMPLE))
+    pictures.append(replace(camera(), samples=wide[0].astype(np.uint32), kind=SensorKind.XRAY))
+    for frame in pictures:
+        made = [p for p in plan(frame) if p.codec != CODEC_BYTES]
+        assert made
+        for one in made:
+            content = content_of(one, frame, OUTPUTS, TerrainPolicy())
+            assert (content.nbytes, one.record) == (one.raw_bytes, b"")
+
+
+def test_what_is_cut_out_is_the_square_round_the_site():
+    frame = camera(100, 120)
+    (crop,) = (p for p in plan(frame) if p.slot == Slot.REGION)
+    top, left, rows, columns = region(SITE, frame.samples.shape)
+    content = content_of(crop, frame, OUTPUTS, TerrainPolicy())
+    assert np.array_equal(content, frame.samples[top : top + rows, left : left + columns])
+
+
+def test_strange_spectra_are_those_of_the_anomalies():
+    cube = (np.arange(5 * 6 * 7) % 911).astype(np.uint16).reshape(5, 6, 7)
+    frame = Frame("m3", SensorKind.CUBE, 0, Instant(1, 2), cube)
+    strange = tuple(
+        Finding(Kind.ANOMALY, row=row, column=column) for row, column in ((5, 0), (2, 6))
+    )
+    (spectra,) = (p for p in plan(frame, findings=strange) if p.slot == Slot.SPECTRA)
+    content = content_of(spectra, frame, OUTPUTS, None)
+    assert np.array_equal(content, np.stack([cube[:, 5, 0], cube[:, 2, 6]], axis=1))
+    assert content.nbytes == spectra.raw_bytes
+
+
+def test_a_product_is_not_made_from_what_is_not_there():
+    whole = Plan(Slot.FRAME, ProductKind.FRAME, CodecId.IMAGE, 1)
+    with pytest.raises(ValueError, match="frame is not there"):
+        content_of(whole, None, OUTPUTS, None)
+    with pytest.raises(ValueError, match="draws no map"):
+        content_of(replace(whole, slot=Slot.MAP, place=(1, 2)), camera(), OUTPUTS, XrfPolicy())
 
 
 def test_a_frame_of_one_tile_has_its_region_cut_out():

@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from flight.autonomy.downlink import Plan, Slot
-from flight.board.jobs import Answer, EncodeJob
+from flight.autonomy.downlink import record_plan
+from flight.autonomy.plan import Plan, Slot
+from flight.board.jobs import Answer, EncodeJob, Packed
 from flight.eventlog import EventLog
 from flight.instant import Instant
-from flight.outbox import MOST_ATTEMPTS, RETRY_NS, About, Name, Outbox
+from flight.outbox import MOST_ATTEMPTS, RETRY_NS, SLICE_BYTES, About, Name, Outbox
 from flight.product.codecs import CodecId, encode
 from flight.product.events import MAX_EVENTS_A_RECORD, Event
-from flight.product.part import CODEC_BYTES, ProductId, ProductKind, decode_part
+from flight.product.part import ProductId, ProductKind, decode_part
 from flight.product.values import NoAnswer
 
 NOW = Instant(1, 100)
@@ -34,8 +35,14 @@ class Bench:
         return len(self.sent)
 
 
-IMAGE = Plan(1, ProductKind.THUMBNAIL, CodecId.IMAGE, np.zeros((8, 8), np.uint8))
-RECORD = Plan(0, ProductKind.DECISION, CODEC_BYTES, b"record")
+PICTURE = np.zeros((8, 8), np.uint8)
+IMAGE = Plan(Slot.THUMBNAIL, ProductKind.THUMBNAIL, CodecId.IMAGE, PICTURE.nbytes)
+RECORD = record_plan(ProductKind.DECISION, b"record")
+
+
+def packed(samples: np.ndarray, **options: int) -> tuple[Packed, ...]:
+    parts = encode(CodecId.IMAGE, samples, **options)
+    return tuple(Packed(part.geometry, memoryview(part.data)) for part in parts)
 
 
 def test_a_step_is_done_when_every_part_of_every_product_is_stored():
@@ -44,8 +51,7 @@ def test_a_step_is_done_when_every_part_of_every_product_is_stored():
     bench.outbox.add(IMAGE, ABOUT, NOW, group=7)
     bench.outbox.stored(1)
     assert bench.done == []
-    parts = encode(CodecId.IMAGE, IMAGE.content)
-    bench.outbox.take(Answer(1, parts=parts), NOW)
+    bench.outbox.take(Answer(1, parts=packed(PICTURE)), NOW)
     assert bench.done == []
     bench.outbox.stored(2)
     assert bench.done == [7]
@@ -111,11 +117,9 @@ def test_a_repeated_event_is_a_count_and_the_log_has_a_limit():
 def test_parts_that_go_ahead_are_a_product_of_their_own_with_its_own_number_and_priority():
     bench = Bench()
     about = replace(ABOUT, id=replace(ABOUT.id, number=32 + Slot.FRAME))
-    frame = Plan(
-        Slot.FRAME, ProductKind.FRAME, CodecId.IMAGE, np.eye(16, dtype=np.uint8), tile=8, ahead=(1,)
-    )
+    frame = Plan(Slot.FRAME, ProductKind.FRAME, CodecId.IMAGE, 256, tile=8, ahead=(1,))
     bench.outbox.add(frame, about, NOW, group=7)
-    bench.outbox.take(Answer(1, parts=encode(CodecId.IMAGE, frame.content, tile=8)), NOW)
+    bench.outbox.take(Answer(1, parts=packed(np.eye(16, dtype=np.uint8), tile=8)), NOW)
     found = [decode_part(payload).header for payload, _, _ in bench.sent]
     assert [(h.kind, h.id.number, h.count) for h in found] == [
         (ProductKind.REGION, 32 + Slot.REGION, 1),
@@ -126,3 +130,41 @@ def test_parts_that_go_ahead_are_a_product_of_their_own_with_its_own_number_and_
         assert bench.done == []
         bench.outbox.stored(ticket)
     assert bench.done == [7]
+
+
+def test_a_large_product_goes_into_the_store_a_few_parts_a_turn_in_order():
+    bench, noise = Bench(), np.random.default_rng(1).integers(0, 256, (512, 1024), np.uint8)
+    whole = Plan(Slot.FRAME, ProductKind.FRAME, CodecId.IMAGE, noise.nbytes, tile=128)
+    bench.outbox.add(whole, ABOUT, NOW, group=7)
+    bench.outbox.add(RECORD, ABOUT, NOW)
+    bench.outbox.take(Answer(1, parts=packed(noise, tile=128)), NOW)
+    now, turns = NOW, 1
+
+    def sent_bytes() -> int:
+        return sum(len(payload) for payload, _, _ in bench.sent)
+
+    while bench.outbox.next_deadline_ns() == 0:
+        assert not bench.outbox.idle
+        before = sent_bytes()
+        bench.outbox.expire(now)  # the same turn again, and its slice is sent
+        assert sent_bytes() == before
+        now, turns = Instant(now.mono_ns + 1, 100), turns + 1
+        bench.outbox.expire(now)
+        assert sent_bytes() - before <= SLICE_BYTES + max(len(p) for p, _, _ in bench.sent)
+    assert turns > 3
+    parts = [decode_part(payload) for payload, _, _ in bench.sent]
+    frame = [part for part in parts if part.header.kind is ProductKind.FRAME]
+    assert [part.index for part in frame] == list(range(frame[0].header.count)) == list(range(32))
+    for ticket in range(1, len(bench.sent) + 1):
+        assert bench.done == []
+        bench.outbox.stored(ticket)
+    assert bench.done == [7]
+    assert bench.outbox.idle
+
+
+def test_what_waits_counts_until_it_is_in_the_store():
+    bench = Bench()
+    bench.outbox.add(IMAGE, ABOUT, NOW)
+    assert bench.outbox.waiting_bytes == PICTURE.nbytes
+    bench.outbox.take(Answer(1, parts=packed(PICTURE)), NOW)
+    assert bench.outbox.waiting_bytes == 0

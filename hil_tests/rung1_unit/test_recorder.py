@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from flight.autonomy.decide import DecisionPolicy, decide
 from flight.board import recorder as module
 from flight.board.archive import FrameArchive
 from flight.board.recorder import Recorded, Recorder
+from flight.board.sealedvalues import seal_frame
 from flight.instant import Instant
 from flight.product.journal import enter, stamp
 from flight.product.values import Finding, Frame, Kind, SensorKind
@@ -128,21 +130,66 @@ def frame(number: int) -> Frame:
     return Frame("navcam", SensorKind.CAMERA, number, Instant(1, 2), samples, (50,), name="a.png")
 
 
+def at_once(work: Callable[[], None]) -> None:
+    work()
+
+
+def kept_in(folder: Path, quota_bytes: int = 9000) -> FrameArchive:
+    return FrameArchive(folder, quota_bytes=quota_bytes, later=at_once)
+
+
 def test_kept_frames_come_back_and_the_oldest_give_way(tmp_path: Path):
-    archive = FrameArchive(tmp_path, quota_bytes=900)
-    assert [archive.put(frame(number)) for number in range(5)] == [0, 0, 0, 1, 1]
+    archive, said = kept_in(tmp_path, 900), []
+    for number in range(5):
+        archive.put(seal_frame(frame(number)))
+        said.append([happening.words() for happening in archive.take_events()])
+    assert said == [[], [], [], *[["1 kept frames evicted, oldest first"]] * 2]
     assert archive.get("navcam", 1) is None
-    kept = FrameArchive(tmp_path, quota_bytes=900).get("navcam", 4)
+    kept = kept_in(tmp_path, 900).get("navcam", 4)
     assert kept is not None
-    assert np.array_equal(kept.samples, frame(4).samples)
-    assert (kept.axis, kept.name, kept.samples.dtype) == ((50,), "a.png", np.uint16)
+    assert np.array_equal(kept.frame.samples, frame(4).samples)
+    assert (kept.frame.axis, kept.frame.name) == ((50,), "a.png")
+    assert (kept.frame.samples.dtype, kept.stamp) == (np.uint16, stamp(frame(4).samples))
 
 
 def test_a_damaged_kept_frame_is_no_frame(tmp_path: Path):
-    FrameArchive(tmp_path, quota_bytes=9000).put(frame(0))
+    kept_in(tmp_path).put(seal_frame(frame(0)))
     (path,) = tmp_path.glob("*.frame")
     good = path.read_bytes()
     for at in range(0, len(good), 11):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
-        kept = FrameArchive(tmp_path, quota_bytes=9000).get("navcam", 0)
-        assert kept is None or np.array_equal(kept.samples, frame(0).samples)
+        kept = kept_in(tmp_path).get("navcam", 0)
+        assert kept is None or np.array_equal(kept.frame.samples, frame(0).samples)
+
+
+def test_a_disk_that_refuses_a_frame_is_an_event(tmp_path: Path):
+    archive = kept_in(tmp_path / "frames")
+    (tmp_path / "frames").rmdir()
+    archive.put(seal_frame(frame(0)))
+    (happening,) = archive.take_events()
+    assert happening.words() == "store: frame archive: No such file or directory"
+
+
+def test_frames_that_are_asked_for_come_in_order_and_the_missing_are_none(tmp_path: Path):
+    archive = kept_in(tmp_path)
+    archive.put(seal_frame(frame(1)))
+    archive.fetch("navcam", 0)
+    archive.fetch("navcam", 1)
+    missing, found = archive.take_fetched()
+    assert missing is None
+    assert found is not None
+    assert found.frame.number == 1
+    assert archive.take_fetched() == ()
+
+
+def test_a_durable_step_had_its_frame_written_before(tmp_path: Path):
+    recorder = Recorder(tmp_path)
+    archive = FrameArchive(tmp_path / "frames", quota_bytes=9000, later=recorder.do)
+    for number in range(20):
+        archive.put(seal_frame(frame(number)))
+        (made,) = record(recorder, 1)
+        while not recorder.is_durable(made):
+            _readable(recorder)
+            recorder.take_durable()
+        assert (tmp_path / "frames" / f"navcam-{number:08d}.frame").exists()
+    recorder.close()

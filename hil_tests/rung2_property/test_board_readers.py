@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from flight.board.messages import MAX_MESSAGE_BYTES, MessageReader, Say, pack_message
 from flight.board.sensors.envi import read_envi, read_envi_header
 from flight.board.sensors.msa import read_msa
 from flight.board.sensors.npy import NpyStream, read_npy
 from flight.board.sensors.pgm import read_pgm
 from flight.board.sensors.png import read_png
 from flight.board.sensors.reading import FrameError
-from flight.product.errors import WireError
 
 LIMIT = 1 << 16
 PICTURE = (np.arange(35) ** 2 % 251).astype(np.uint8).reshape(5, 7)
@@ -196,27 +193,3 @@ def test_a_stream_of_anything_is_bounded(data: bytes) -> None:
                 stream.take()
     except FrameError:
         pass
-
-
-@given(st.lists(st.integers(0, 2**32), max_size=6), st.data())
-def test_messages_may_be_cut_anywhere(jobs: list[int], data: st.DataObject) -> None:
-    reader, found = MessageReader(), []
-    stream = b"".join(pack_message(Say.FAILED, job, 1, "why" * 300) for job in jobs)
-    for piece in pieces(data, stream):
-        found += reader.feed(piece)
-    assert [fields.integer("job") for _, fields in found] == jobs
-
-
-@given(st.binary(max_size=200))
-def test_a_worker_may_say_anything(data: bytes) -> None:
-    reader = MessageReader()
-    try:
-        for say, _ in reader.feed(data):
-            assert say in Say
-    except WireError:
-        pass
-
-
-def test_a_message_above_the_limit_is_not_waited_for() -> None:
-    with pytest.raises(WireError, match="exceeds"):
-        MessageReader().feed((MAX_MESSAGE_BYTES + 1).to_bytes(4, "big"))

@@ -13,14 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from flight.autonomy.decide import DecisionPolicy, Memory, decide
-from flight.autonomy.downlink import PRODUCTS_A_STEP, Plan, plan_products, shares
+from flight.autonomy.downlink import PRODUCTS_A_STEP, plan_products, record_plan, shares
+from flight.autonomy.plan import Content, Plan, content_of
 from flight.autonomy.tasks import conclude, policy_integers
 from flight.instant import Instant
 from flight.product.codecs import CODECS, encode
 from flight.product.events import Event, EventReport, encode_events
-from flight.product.journal import GENESIS, enter, step_of
+from flight.product.journal import GENESIS, enter, stamp, step_of
 from flight.product.part import (
-    CODEC_BYTES,
     DIGEST_PREFIX_BYTES,
     Header,
     Part,
@@ -70,8 +70,7 @@ class Board:
 
     def record(self, kind: ProductKind, data: bytes) -> list[Arrival]:
         """Return a record's arrivals."""
-        plan = Plan(0, kind, CODEC_BYTES, data)
-        return self._send(plan, self._take_numbers(1), None)
+        return self._send(record_plan(kind, data), self._take_numbers(1), None, data)
 
     def expose(self, exposure: Exposure) -> list[Arrival]:
         """Return all arrivals of one frame."""
@@ -84,7 +83,8 @@ class Board:
         first = self._take_numbers(PRODUCTS_A_STEP)
         step = step_of(
             frame,
-            exposure.outputs,
+            stamp(frame.samples),
+            tuple(stamp(output) for output in exposure.outputs),
             number=self._step,
             boot=self._boot,
             now=self._now(),
@@ -99,15 +99,18 @@ class Board:
         arrivals: list[Arrival] = []
         for plan in plan_products(entry, frame, exposure.outputs, policy):
             product = ProductId(NODE, self._boot, first.number + plan.slot)
-            arrivals += self._send(plan, product, frame)
+            content = plan.record or content_of(plan, frame, exposure.outputs, policy)
+            arrivals += self._send(plan, product, frame, content)
         return arrivals
 
-    def _send(self, plan: Plan, product: ProductId, frame: Frame | None) -> list[Arrival]:
-        if isinstance(plan.content, bytes):
-            return self._send_parts(plan, product, frame, 1, cut_bytes(plan.content))
+    def _send(
+        self, plan: Plan, product: ProductId, frame: Frame | None, content: bytes | Content
+    ) -> list[Arrival]:
+        if isinstance(content, bytes):
+            return self._send_parts(plan, product, frame, 1, cut_bytes(content))
         encoded = encode(
             plan.codec,
-            plan.content,
+            content,
             maximum_error=plan.maximum_error,
             part_lines=plan.part_lines,
             tile=plan.tile,

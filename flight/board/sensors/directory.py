@@ -29,7 +29,7 @@ class DirectorySensor:
         self._folder = settings.folder
         self._interval_ns = round(settings.interval_s * 1e9)
         self._due_ns = now.mono_ns
-        self._number = first
+        self.number = first
         self._waiting: list[Path] = []
         self._seen: set[str] = set()
         self._folder_failed = False
@@ -58,7 +58,7 @@ class DirectorySensor:
                 self._due_ns = now.mono_ns + max(self._interval_ns, 100_000_000)
                 return ()
             self.finished = True
-            return (Event.SENSOR_DONE(sensor=self.name, frames=self._number),)
+            return (Event.SENSOR_DONE(sensor=self.name, frames=self.number),)
         return self._read(self._waiting.pop(0), now)
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class DirectorySensor:
         self.finished = True
 
     def _read(self, path: Path, now: Instant) -> tuple[Delivery, ...]:
-        number, self._number = self._number, self._number + 1
+        number, self.number = self.number, self.number + 1
         try:
             reading = read_file(path, self._settings)
             return deliver(self._settings, reading, number=number, now=now, name=path.name)

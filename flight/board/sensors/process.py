@@ -4,6 +4,8 @@ The program may be in any language: it writes .npy arrays one after another. It 
 again when it fails, with a growing pause; when it ends with exit code 0 it has no more frames.
 """
 
+from collections.abc import Callable
+
 from flight.board.child import Child
 from flight.board.sensors.npy import NpyStream
 from flight.board.sensors.reading import FrameError, reading_of
@@ -21,11 +23,19 @@ READS_A_POLL = 256
 class ProcessSensor:
     """Runs the command and takes frames from it, one a poll at most."""
 
-    def __init__(self, settings: SensorSettings, now: Instant, *, first: int = 0) -> None:
+    def __init__(
+        self,
+        settings: SensorSettings,
+        now: Instant,
+        *,
+        first: int = 0,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.name = settings.name
         self.finished = False
         self._settings = settings
-        self._number = first
+        self._before = before
+        self.number = first
         self._pause_s = FIRST_PAUSE_S
         self._child: Child | None = None
         self._stream = NpyStream(settings.name, settings.max_frame_bytes)
@@ -65,11 +75,11 @@ class ProcessSensor:
             self._child = None
 
     def _start(self, now: Instant) -> tuple[Delivery, ...]:
-        first = str(self._number)
+        first = str(self.number)
         command = [word.replace("{first}", first) for word in self._settings.command]
         self._stream = NpyStream(self.name, self._settings.max_frame_bytes)
         try:
-            self._child = Child(command)
+            self._child = Child(command, before=self._before)
         except OSError as error:
             return self._restart(now, f"{command[0]}: {error.strerror}; check the command")
         self._late_ns = self._late_after(now)
@@ -89,7 +99,7 @@ class ProcessSensor:
         return ()
 
     def _frame(self, now: Instant) -> tuple[Delivery, ...]:
-        number, self._number = self._number, self._number + 1
+        number, self.number = self.number, self.number + 1
         self._pause_s = FIRST_PAUSE_S
         name = f"{self.name} {number}"
         settings = self._settings
@@ -108,7 +118,7 @@ class ProcessSensor:
         how, words = child.ending(), child.last_words()
         if child.exit_code() == 0 and self._stream.empty:
             self.close()
-            return (Event.SENSOR_DONE(sensor=self.name, frames=self._number),)
+            return (Event.SENSOR_DONE(sensor=self.name, frames=self.number),)
         cut = "" if self._stream.empty else ", a frame was cut short"
         return self._restart(now, f"the program {how}{cut}" + (f": {words}" if words else ""))
 

@@ -13,11 +13,16 @@ Delivery: TypeAlias = Frame | Happening
 
 
 class Sensor(Protocol):
-    """A source of frames that never blocks the loop."""
+    """A source of frames, as its host (flight.board.sensors.host) drives it."""
 
     @property
     def name(self) -> str:
         """The sensor's name in products and events."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """The number of its next frame."""
         ...
 
     @property

@@ -1,7 +1,9 @@
 """What a mission's settings say of one sensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+
+import msgpack
 
 from flight.board.sensors.reading import DIMENSIONS, MAX_DIMENSION
 from flight.product.values import SensorKind
@@ -77,3 +79,20 @@ class SensorSettings:
             raise ValueError(f"sensor {self.name}: unit counts must lie within 1 and 65535")
         if not 1 <= self.max_frame_bytes <= 1 << 30:
             raise ValueError(f"sensor {self.name}: max_frame_bytes must lie within 1 and 2**30")
+
+
+def settings_bytes(settings: SensorSettings) -> bytes:
+    """Return a sensor's settings for its host."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    folder = settings.folder
+    values["folder"] = None if folder is None else str(folder)
+    return bytes(msgpack.packb(values, unicode_errors="surrogateescape"))
+
+
+def read_settings(data: bytes) -> SensorSettings:
+    """Return the settings that ``settings_bytes`` wrote."""
+    values = msgpack.unpackb(data, use_list=False, unicode_errors="surrogateescape")
+    folder = values["folder"]
+    values["folder"] = None if folder is None else Path(folder)
+    values["kind"] = SensorKind(values["kind"])
+    return SensorSettings(**values)
