@@ -1,4 +1,4 @@
-"""The footprint bench runs the real lander: every model, three workers, a decision of each task."""
+"""The footprint bench runs the real lander: every model, all processes, a decision of each task."""
 
 import json
 import subprocess
@@ -16,5 +16,5 @@ def test_the_footprint_of_a_lander_with_every_model_is_told() -> None:
     assert figures["first_decision_s"] > 0
     assert 10_000 < memory["control"]["resident_kib"] < 300_000
     assert len(memory["inference (serving, spare)"]) == 2
-    assert len(memory["encoding"]) == 1
+    assert len(memory["encoding"]) == len(memory["sensors"]) == 1
     assert figures["imports"]["control process"]["processor_s"] > 0

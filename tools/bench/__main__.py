@@ -13,6 +13,7 @@ from typing import Any
 
 BENCHES = {
     "footprint": "memory of control process and worker, time to first decision, import time",
+    "loop": "the longest turn of the control loop while large frames are handled",
     "link": "goodput over the limit, CPU a megabyte, beside raw UDP",
     "store": "the durable store beside append and fdatasync",
     "bundle_codec": "bundle encode and strict decode beside pyD3TN",

@@ -57,6 +57,7 @@ IMPORTS = {
     "numpy": "import numpy",
     "control process": "import flight.run",
     "worker": "import flight.board.worker as worker; worker.runtime_name()",
+    "sensors": "import flight.board.sensors.host",
 }
 PLAN = "a contact +0 +86400 10 20 1000\na contact +0 +86400 20 30 1000\n"
 
@@ -89,11 +90,13 @@ def _measure_start() -> dict[str, Any]:
             _wait(folder, process, lambda: len(_with_runtime(process.pid)) == 2)
             control, workers = process.pid, _children(process.pid)
             inference = _with_runtime(control)
-            encoding = [pid for pid in workers if pid not in inference]
+            hosts = [pid for pid in workers if _is_host(pid)]
+            encoding = [pid for pid in workers if pid not in (*inference, *hosts)]
             memory = {
                 "control": _weigh(control),
                 "inference (serving, spare)": [_weigh(pid) for pid in inference],
                 "encoding": [_weigh(pid) for pid in encoding],
+                "sensors": [_weigh(pid) for pid in hosts],
             }
             total = sum(_weigh(pid)["proportional_kib"] for pid in (control, *workers))
     return {"first_decision_s": first, "memory": memory, "all_proportional_kib": total}
@@ -164,6 +167,11 @@ def _events(folder: Path) -> str:
 def _children(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
+
+
+def _is_host(pid: int) -> bool:
+    """Return whether the sensors live in this process."""
+    return b"flight.board.sensors.host" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _with_runtime(control: int) -> list[int]:
