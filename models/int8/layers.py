@@ -139,6 +139,12 @@ def flatten(signal: Signal) -> Signal:
     return emit(signal, "flat", data, signal.range_, graph.Reshape)
 
 
+def as_columns(signal: Signal) -> Signal:
+    """Return (N, F) as one row of F columns, (N, 1, 1, F): what a window can slide over."""
+    data = signal.data[:, None, None]
+    return emit(signal, "columns", data, signal.range_, graph.Reshape)
+
+
 def rounded_weight(weight: Tensor, scale: Tensor) -> Tensor:
     """Return the weight on its int8 grid; the gradient passes straight through."""
     return weight + ((weight / scale).round().clamp(-127, 127) * scale - weight).detach()

@@ -51,21 +51,24 @@ class Signal:
 class Range(nn.Module):
     """The int8 grid of an activation: 0 to ceiling, or -ceiling to ceiling when signed.
 
-    Branches that are concatenated must be given the same range.
+    Branches that are concatenated must be given the same range. A ``ceiling`` that is given
+    stays; otherwise it is set from what is seen, and learned.
     """
 
-    def __init__(self, *, signed: bool = False) -> None:
+    def __init__(self, *, signed: bool = False, ceiling: float | None = None) -> None:
         super().__init__()
         self.signed = signed
         self.stage = Stage.FLOAT
-        self.log_ceiling = nn.Parameter(torch.zeros(()))
+        self.given = ceiling is not None
+        start = torch.tensor(ceiling or 1.0).log()
+        self.log_ceiling = nn.Parameter(start, requires_grad=not self.given)
         self._seen: list[float] = []
 
     def forward(self, data: Tensor) -> Tensor:
         """Return the data clipped and rounded to the grid, as the stage demands."""
         if not self.signed:
             data = functional.relu(data)
-        if self.stage is Stage.CALIBRATE:
+        if self.stage is Stage.CALIBRATE and not self.given:
             flat = data.detach().abs().flatten()
             self._seen.append(float(torch.quantile(flat[:: 1 + flat.numel() // 100_000], 0.9997)))
             # A range shared by two branches must hold the wider one.
