@@ -97,7 +97,7 @@ class Weather:
     """Cross-section share of featureless dark grains: ilmenite, sulphides, agglutinate glass."""
 
 
-FRESH, AGED = 0.45, 0.40
+FRESH, AGED = 0.60, 0.28
 """Shares of powders without and with some weathering; the rest is mature soil."""
 
 HIDDEN_FROM, HIDDEN_BY = 0.02, 0.04
@@ -168,40 +168,52 @@ class Instrument:
     seam_nm: float
 
 
-LEAST_BANDS, LEAST_SPAN_NM = 8, 700.0
+LEAST_BANDS, LEAST_SPAN_NM = 7, 450.0
 """No random instrument has fewer bands or a narrower range."""
+
+LABORATORY, ORBITER, SCATTERED, PART = 0.25, 0.40, 0.55, 0.70
+"""Shares of instruments, added up: a laboratory's even bands, an orbiter's, bands anywhere, one
+detector's part of the range; the rest have filters. Few bands are what a network finds hardest."""
+
+MOST_FILTERS = 32
+SLOPES = (0.004, 0.06)
+"""1 sigma of an instrument's slow error lies between these: a laboratory's, a spacecraft's."""
+
+SEAM_OF_SLOPE = 0.086
+"""The step between two detectors over the slow error."""
 
 
 def draw_instrument(rng: np.random.Generator) -> Instrument:
     """Return a random instrument: a laboratory's, an orbiter's, part of a range, or filters."""
     kind = rng.random()
-    if kind < 0.35:
+    if kind < LABORATORY:
         bands = np.arange(450.0, 2451.0, 5.0 if rng.random() < 0.3 else 10.0)
-    elif kind < 0.55:  # like the Moon Mineralogy Mapper's 83 bands, shifted and cut at random
+    elif kind < ORBITER:  # like the Moon Mineralogy Mapper's 83 bands, shifted and cut at random
         fine, coarse = np.arange(460.0, 1600.0, 20.0), np.arange(1600.0, 2500.0, 40.0)
         bands = np.concatenate([fine, coarse]) + rng.uniform(-10, 10)
         bands = bands[(bands > rng.uniform(440, 620)) & (bands < rng.uniform(2200, 2600))]
-    elif kind < 0.75:
+    elif kind < SCATTERED:
         count = int(rng.integers(24, 180))
-        low, high = rng.uniform(450, 620), rng.uniform(2150, 2500)
-        bands = np.sort(rng.uniform(low, high, count))
-    elif kind < 0.88:  # one detector's part of the range
-        low = rng.uniform(450, 900)
-        bands = np.arange(
-            low, rng.uniform(max(low + LEAST_SPAN_NM, 1500), 2480), rng.uniform(5, 25)
-        )
+        bands = np.sort(rng.uniform(rng.uniform(450, 620), rng.uniform(2150, 2500), count))
+    elif kind < PART:
+        low = 450.0 if rng.random() < 0.4 else rng.uniform(450, 1500)
+        bands = np.arange(low, rng.uniform(low + LEAST_SPAN_NM + 25, 2480), rng.uniform(5, 25))
     else:
-        bands = _filters(int(rng.integers(LEAST_BANDS, 24)), rng)
-    if kind >= 0.35 and rng.random() < 0.35:
+        bands = _filters(rng)
+    if kind >= LABORATORY and rng.random() < 0.35:
         bands = _without_a_stretch(bands, rng)
-    noise = float(np.exp(rng.uniform(np.log(60), np.log(1000))))
-    return Instrument(bands, noise, 0.07, 0.006, float(rng.uniform(850, 1050)))
+    noise, slope = (float(np.exp(rng.uniform(*np.log(ends)))) for ends in ((60, 1000), SLOPES))
+    return Instrument(bands, noise, slope, slope * SEAM_OF_SLOPE, float(rng.uniform(850, 1050)))
 
 
-def _filters(count: int, rng: np.random.Generator) -> Array:
-    """Return a few bands anywhere."""
+def _filters(rng: np.random.Generator) -> Array:
+    """Return a few bands: anywhere, or most in the visible, as cameras have them."""
+    count = int(np.rint(np.exp(rng.uniform(np.log(LEAST_BANDS), np.log(MOST_FILTERS)))))
     while True:
-        bands = np.sort(rng.uniform(450, 2450, count))
+        visible = 0 if rng.random() < 0.5 else max(2, int(count * rng.uniform(0.3, 0.7)))
+        low = 1000 if visible else 450
+        anywhere = rng.uniform(low, 2450, count - visible)
+        bands = np.sort(np.concatenate([rng.uniform(450, 1050, visible), anywhere]))
         if bands[-1] - bands[0] >= LEAST_SPAN_NM:
             return bands
 
