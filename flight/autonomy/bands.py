@@ -21,6 +21,9 @@ LEAST_BANDS = 6
 LEAST_SPAN_PM = 400_000
 """With fewer bands, or a narrower range, no phase can be told from another."""
 
+COVERED_FROM_PM, COVERED_TO_PM = 900_000, 2_100_000
+"""An instrument with bands at or beyond both ends sees enough of a spectrum to know its outline."""
+
 WEIGHT_SUM = 1 << 12
 """The resampling weights of one grid band add up to this."""
 
@@ -62,6 +65,12 @@ def support(axis: tuple[int, ...]) -> Tensor:
     near: Tensor = np.maximum(127 - away * 127 // SUPPORT_REACH_PM, 0).astype(np.int8)
     near.setflags(write=False)
     return near
+
+
+def covers(axis: tuple[int, ...]) -> bool:
+    """Return whether the bands cover enough of the range for an outline to be known."""
+    used = [centre for centre in axis if GRID_PM[0] <= centre <= LAST_USED_PM]
+    return bool(used) and min(used) <= COVERED_FROM_PM and max(used) >= COVERED_TO_PM
 
 
 def _band_weights(known: Integers, spacing: Integers, target: int) -> Integers:

@@ -5,11 +5,14 @@ spectrum far more than its minerals do. Each pixel is brought to one band grid a
 own mean; beside that stands its contrast against a running mean, in which the absorption bands
 near 1 and 2 micrometres are large and the slope that space weathering brings is gone. A third
 channel tells where the instrument has bands at all, so that a gap is not taken for a straight
-spectrum.
+spectrum. A fourth, the outline, is the ratio once more, brought to unit length.
 
 A pixel is strange by two witnesses. One is the model's own sixth logit, taught with spectra of
-substances that no library holds. The other is the Mahalanobis distance of its features to the
-nearest phase. The score is their weighted sum: neither alone finds as much.
+substances that no library holds. The other is its angle to the nearest spectrum of the library:
+the model holds a bank of outlines, and the largest product with any of them is its second
+output. The score is their weighted sum: neither alone finds as much. The angle says nothing
+where the instrument sees only part of the range, for there the outline is drawn on flat; it then
+counts as a known pixel's.
 """
 
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.bands import WEIGHT_SUM, Integers, product, resampling, support
+from flight.autonomy.bands import WEIGHT_SUM, Integers, covers, product, resampling, support
 from flight.product.values import Finding, Frame, Kind, NoAnswer, Samples, SensorKind, Tensor
 
 DEAD_COUNTS = 4
@@ -30,8 +33,19 @@ RATIO_SCALE = 96
 CONTRAST_SCALE = 512
 """Channel 1 steps for a contrast of 1: range plus or minus 25 %."""
 
-CHANNELS = 3
+CHANNELS = 4
 SUPPORT_CHANNEL = 2
+OUTLINE_CHANNEL = 3
+
+FINE = 8
+"""The outline is worked out in this fraction of channel 0's steps."""
+
+OUTLINE_LEVEL = 77
+"""Fine steps, a tenth of the mean, that stand for it in the outline: the less is left of the mean,
+the more the outline is of the bands and the less of how deep they are."""
+
+OUTLINE_LENGTH = 320
+"""Steps of the outline's length as a vector of 80 bands."""
 
 CONTRAST_REACH = 10
 """Grid bands to either side in channel 1's running mean: 250 nm."""
@@ -45,14 +59,11 @@ MARGIN_STEP = 2
 MARGIN_ENTRIES = 64
 """The last entry also stands for every larger margin."""
 
-WHITENING_BITS = 12
-"""One standard deviation of a whitened feature is 2 to this power."""
-
-DISTANCE_BITS = 4
-"""A distance is told in standard deviations over 2 to this power."""
+ANGLE_BITS = 4
+"""An angle is the root of the steps that likeness lacks, over 2 to this power."""
 
 SCORE_BITS = 8
-"""The score's two weights are fractions over 2 to this power."""
+"""The score's weights are fractions over 2 to this power."""
 
 
 class Phase(IntEnum):
@@ -74,14 +85,12 @@ class MineralPolicy:
 
     confidence_permille: tuple[int, ...]
     """Share of right answers on held-out specimens, by raw logit margin in steps of 2."""
-    whitening: tuple[int, ...]
-    """(features, features) row by row: makes the features' scatter within a phase round."""
-    centres: tuple[int, ...]
-    """(phases, features) row by row: each phase's whitened mean feature."""
-    distance_weight: int
-    """Score for a distance of one, in sixteenths of a standard deviation, over 256."""
     strange_weight: int
     """Score for one step of the sixth logit, over 256."""
+    angle_weight: int
+    """Score for an angle of one, in sixteenths of a root of a step, over 256."""
+    usual_angle: int
+    """Angle of a known pixel, which stands where the instrument does not see enough to tell."""
     anomaly_threshold: int
     """A score above is an anomaly; 5 % of known minerals' held-out spectra exceed it."""
     least_confidence_permille: int = 500
@@ -91,11 +100,8 @@ class MineralPolicy:
     """With a larger share of unsure, or of strange, pixels the cube as a whole has no answer."""
 
     def __post_init__(self) -> None:
-        features = len(self.centres) // len(PHASES)
         if len(self.confidence_permille) != MARGIN_ENTRIES:
             raise ValueError(f"confidence_permille needs {MARGIN_ENTRIES} entries")
-        if not features or len(self.whitening) != features * features:
-            raise ValueError("whitening and centres disagree on the number of features")
 
 
 PHASES = tuple(phase for phase in Phase if phase is not Phase.UNSURE)
@@ -110,11 +116,11 @@ class Pixels:
     confidence: NDArray[np.uint16]
     """(pixels,) 0 to 1000."""
     anomaly: Integers
-    """(pixels,) how strange: the weighted sum of distance and sixth logit."""
+    """(pixels,) how strange: the weighted sum of the two witnesses."""
 
 
 def prepare(frame: Frame) -> Tensor | None:
-    """Return (pixels, 1, 80, 3) int8 for the model, or None where the frame is unusable.
+    """Return (pixels, 1, 80, 4) int8 for the model, or None where the frame is unusable.
 
     Unusable: not a cube, an axis that does not fit, too few bands between 450 and 2,500 nm, or
     no light in any pixel.
@@ -138,7 +144,7 @@ def prepare(frame: Frame) -> Tensor | None:
 
 
 def shape_of(weights: Integers, near: Tensor, counts: Samples) -> Tensor:
-    """Return (pixels, 1, 80, 3) int8: ratio to the pixel's mean, local contrast, support."""
+    """Return (pixels, 1, 80, 4) int8: ratio to the pixel's mean, contrast, support, outline."""
     grid = product(weights, counts)
     bands, pixels = grid.shape
     summed = np.zeros((bands + 1, pixels))
@@ -152,68 +158,74 @@ def shape_of(weights: Integers, near: Tensor, counts: Samples) -> Tensor:
     smooth /= (high - low)[:, None]
     shape = np.empty((pixels, 1, bands, CHANNELS), np.int8)
     shape[..., SUPPORT_CHANNEL] = near
-    departure = np.empty_like(grid)
-    for channel, (scale, around) in enumerate(
-        ((RATIO_SCALE, np.where(dead, 1, mean)), (CONTRAST_SCALE, np.maximum(np.floor(smooth), 1)))
-    ):
-        # In place: memory that is asked for anew costs more than the arithmetic.
-        np.multiply(grid, scale, out=departure)
-        departure /= around
-        np.floor(departure, out=departure)
-        departure -= scale
-        shape[:, 0, :, channel] = np.clip(departure, -128, 127, out=departure).T
+    # In place: memory that is asked for anew costs more than the arithmetic.
+    part = grid * CONTRAST_SCALE
+    part /= np.maximum(np.floor(smooth), 1)
+    np.floor(part, out=part)
+    part -= CONTRAST_SCALE
+    shape[:, 0, :, 1] = np.clip(part, -128, 127, out=part).T
+    np.multiply(grid, RATIO_SCALE * FINE, out=grid)
+    grid /= np.where(dead, 1, mean)
+    np.floor(grid, out=grid)
+    np.floor(np.divide(grid, FINE, out=part), out=part)
+    part -= RATIO_SCALE
+    shape[:, 0, :, 0] = np.clip(part, -128, 127, out=part).T
+    grid -= RATIO_SCALE * FINE - OUTLINE_LEVEL
+    length = np.floor(np.sqrt(np.einsum("bp,bp->p", grid, grid)))
+    grid *= OUTLINE_LENGTH
+    grid /= np.maximum(length, 1)
+    np.floor(grid, out=grid)
+    shape[:, 0, :, OUTLINE_CHANNEL] = np.clip(grid, -128, 127, out=grid).T
     shape[dead] = 0
     return shape
 
 
-def read_pixels(outputs: tuple[Tensor, ...], policy: MineralPolicy) -> Pixels:
+def read_pixels(
+    outputs: tuple[Tensor, ...], policy: MineralPolicy, *, covered: bool = True
+) -> Pixels:
     """Return phase, confidence and anomaly score of each pixel.
 
-    ``outputs`` are (pixels, phases + 1) logits, the last one for "none of these", and (pixels,
-    features) penultimate features.
+    ``outputs`` are (pixels, phases + 1) logits, the last one for "none of these", and (pixels, 1)
+    likeness to the nearest outline of the bank.
+    ``covered``: the instrument sees enough of the range for likeness to mean anything.
     """
-    logits, features = outputs[0][:, : len(PHASES)].astype(np.int16), outputs[1]
-    strange = outputs[0][:, len(PHASES)]
-    best = logits.argmax(axis=1)
+    logits, strange = outputs[0][:, : len(PHASES)].astype(np.int16), outputs[0][:, len(PHASES)]
     ranked = np.sort(logits, axis=1)
     margin = ranked[:, -1] - ranked[:, -2]
     entry = np.minimum(margin // MARGIN_STEP, MARGIN_ENTRIES - 1)
     confidence = np.asarray(policy.confidence_permille, np.uint16)[entry]
     sure = confidence >= policy.least_confidence_permille
-    phase = np.where(sure, best + 1, Phase.UNSURE).astype(np.uint8)
-    return Pixels(phase, confidence, anomaly_scores(strange, features, policy))
+    phase = np.where(sure, logits.argmax(axis=1) + 1, Phase.UNSURE).astype(np.uint8)
+    likeness = outputs[1][:, 0] if covered else None
+    return Pixels(phase, confidence, anomaly_scores(strange, likeness, policy))
 
 
-def anomaly_scores(strange: Tensor, features: Tensor, policy: MineralPolicy) -> Integers:
-    """Return how strange each pixel is from its sixth logit and its features."""
-    told: Integers = strange.astype(np.int64) * policy.strange_weight
-    scores: Integers = (distances(features, policy) * policy.distance_weight + told) >> SCORE_BITS
-    return scores
+def anomaly_scores(strange: Tensor, likeness: Tensor | None, policy: MineralPolicy) -> Integers:
+    """Return how strange each pixel is from its sixth logit and its likeness to what is known."""
+    angle = policy.usual_angle if likeness is None else angles(likeness)
+    score = strange.astype(np.int64) * policy.strange_weight + angle * policy.angle_weight
+    return score >> SCORE_BITS
 
 
-def distances(features: Tensor, policy: MineralPolicy) -> Integers:
-    """Return the Mahalanobis distance to the nearest phase, in sixteenths of a deviation."""
-    width = len(policy.centres) // len(PHASES)
-    whitening = np.asarray(policy.whitening, np.int64).reshape(width, width)
-    centres = np.asarray(policy.centres, np.int64).reshape(len(PHASES), width)
-    white = product(whitening.T, features.T)
-    squares = [((white - centre[:, None]) ** 2).sum(axis=0) for centre in centres]
-    unit = 1 << (WHITENING_BITS - DISTANCE_BITS)
-    # Whole numbers below 2 to the 53rd: the root, rounded as IEEE 754 demands, has an exact floor.
-    nearest: Integers = np.floor(np.sqrt(np.floor(np.min(squares, axis=0) / unit**2))).astype(
-        np.int64
-    )
-    return nearest
+def angles(likeness: Tensor) -> Integers:
+    """Return the angle to the nearest outline of the bank, in sixteenths of a root of a step."""
+    lacking = (127 - likeness.astype(np.int64)) << 2 * ANGLE_BITS
+    angle: Integers = np.floor(np.sqrt(lacking)).astype(np.int64)
+    return angle
 
 
 def conclude(
-    shape: tuple[int, ...], outputs: tuple[Tensor, ...], policy: MineralPolicy
+    shape: tuple[int, ...],
+    outputs: tuple[Tensor, ...],
+    policy: MineralPolicy,
+    *,
+    axis: tuple[int, ...],
 ) -> tuple[Finding, ...]:
     """Return the phases found, the strangest pixels, and where no answer can be given.
 
-    ``shape`` is the cube's (bands, lines, samples).
+    ``shape`` is the cube's (bands, lines, samples), ``axis`` its band centres in picometres.
     """
-    pixels = read_pixels(outputs, policy)
+    pixels = read_pixels(outputs, policy, covered=covers(axis))
     findings = [*_phases(pixels), *_anomalies(pixels, shape[2], policy)]
     unsure = int((pixels.phase == Phase.UNSURE).sum())
     strange = int((pixels.anomaly > policy.anomaly_threshold).sum())

@@ -108,7 +108,7 @@ def conclude(
             return terrain.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)
         if isinstance(policy, sample.SamplePolicy):
             return sample.conclude(outputs, policy)
-        return mineral.conclude(frame.samples.shape, outputs, policy)
+        return mineral.conclude(frame.samples.shape, outputs, policy, axis=frame.axis)
     except (IndexError, ValueError):
         # A model whose outputs do not have the task's shape has said nothing.
         return (Finding(Kind.NO_ANSWER, label=NoAnswer.MODEL_REFUSED),)

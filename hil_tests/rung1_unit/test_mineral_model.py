@@ -26,7 +26,7 @@ def findings_of():
         counts = np.rint(reflectance * UNIT_COUNTS).astype(np.uint16)
         axis = tuple(int(band) for band in np.rint(np.asarray(wavelength_nm) * 1000))
         frame = Frame("spectrometer", SensorKind.CUBE, 0, Instant(0, 0), counts, axis)
-        return conclude(counts.shape, runtime.invoke(prepare(frame)), policy)
+        return conclude(counts.shape, runtime.invoke(prepare(frame)), policy, axis=axis)
 
     return findings
 

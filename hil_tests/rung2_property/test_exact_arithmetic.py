@@ -1,5 +1,6 @@
 """What is computed fast must be what its plain definition in integers says, to the last bit."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -110,7 +111,10 @@ def test_a_spectrum_is_shaped_as_its_definition_says(seed: int):
     ratio = grid * 96 // np.where(dead, 1, mean) - 96
     local = grid * 512 // np.maximum(smooth, 1) - 512
     shown = np.broadcast_to(near[:, None], ratio.shape)
-    wanted = np.clip(np.stack([ratio, local, shown], axis=-1), -128, 127)
+    fine = grid * 768 // np.where(dead, 1 << 40, mean) - 768 + 77
+    length = np.array([math.isqrt(int(square)) for square in (fine * fine).sum(axis=0)])
+    outline = fine * 320 // np.maximum(length, 1)
+    wanted = np.clip(np.stack([ratio, local, shown, outline], axis=-1), -128, 127)
     wanted[:, dead] = 0
     assert (mineral.shape_of(weights, near, counts)[:, 0] == wanted.transpose(1, 0, 2)).all()
 

@@ -1,4 +1,4 @@
-"""From held-out answers to the integers that fly: confidence, distance, threshold.
+"""From held-out answers to the integers that fly: confidence, strangeness, threshold.
 
 Everything here is measured on specimens that the answering network never saw: temperature
 fitted on seen specimens makes confidence worse, not better.
@@ -12,6 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from flight.autonomy import mineral
 from flight.autonomy.mineral import MineralPolicy
+from models.mineral.network import LEAST_COSINE
 from models.mineral.training import Answers
 
 FALSE_ALARMS = 0.05
@@ -22,41 +23,6 @@ HIGHEST_PERMILLE = 990
 
 SCORE_UNIT = 256
 """Flight's score for a strangeness of 1."""
-
-SHRINKAGE = 0.02
-"""Share of the mean variance added to every direction before the scatter is inverted."""
-
-
-@dataclass(frozen=True)
-class Distance:
-    """A Mahalanobis distance in the features' real units."""
-
-    whitening: NDArray[np.float64]
-    """(features, features); features @ whitening have unit scatter within a class."""
-    centres: NDArray[np.float64]
-    """(classes, features) whitened."""
-
-    def to(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return (N,) distances to the nearest class, in standard deviations."""
-        white = features @ self.whitening
-        squares = ((white[:, None] - self.centres) ** 2).sum(axis=2)
-        nearest: NDArray[np.float64] = np.sqrt(squares.min(axis=1))
-        return nearest
-
-
-def fit_distance(features: NDArray[np.floating], label: NDArray[np.int64]) -> Distance:
-    """Return the distance with class means and one pooled scatter.
-
-    A class without examples (a model may be kept from a mineral) lies where the first one lies.
-    """
-    there = [c if (label == c).any() else label[0] for c in range(len(mineral.PHASES))]
-    means = np.stack([features[label == c].mean(axis=0) for c in there]).astype(float)
-    apart = features - means[label]
-    scatter = apart.T @ apart / len(apart)
-    scatter += SHRINKAGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    values, vectors = np.linalg.eigh(scatter)
-    whitening = vectors / np.sqrt(values)
-    return Distance(whitening, means @ whitening)
 
 
 def margins(answers: Answers) -> NDArray[np.float64]:
@@ -79,55 +45,60 @@ def confidence_table(
 
 
 @dataclass(frozen=True)
+class Witness:
+    """How one sign of strangeness counts: 1 from the middle of the known to their edge."""
+
+    middle: float
+    span: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating]) -> "Witness":
+        """Return it from what known spectra give."""
+        middle, edge = np.quantile(values, [0.5, 1 - FALSE_ALARMS])
+        return cls(float(middle), float(edge - middle))
+
+
+LOGIT_SHARE, ANGLE_SHARE = 1.0, 1.5
+"""What each witness counts in the score; chosen with other minerals left out (see the card)."""
+
+
+@dataclass(frozen=True)
 class Strangeness:
-    """How distance and sixth logit add up to one score.
+    """How sixth logit and angle add up to one score, in real units."""
 
-    Each counts 1 for the way from the median of known spectra to the edge of their range.
-    """
-
-    distance_span: float
-    logit_span: float
+    logit: Witness
+    angle: Witness
 
     def of(
-        self, distance: NDArray[np.float64], strange: NDArray[np.floating]
+        self, strange: NDArray[np.floating], angle: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
-        """Return (N,) scores."""
-        score: NDArray[np.float64] = distance / self.distance_span + strange / self.logit_span
-        return score
+        """Return (N,) scores; ``angle`` is None where the bands do not suffice for one."""
+        told = self.angle.middle if angle is None else angle
+        score: NDArray[np.float64] = LOGIT_SHARE * strange / self.logit.span
+        return score + ANGLE_SHARE * told / self.angle.span
 
 
-def fit_strangeness(distance: NDArray[np.float64], strange: NDArray[np.floating]) -> Strangeness:
-    """Return the weights from the distances and sixth logits of known spectra."""
-    return Strangeness(_span(distance), _span(strange))
-
-
-def _span(values: NDArray[np.floating]) -> float:
-    middle, edge = np.quantile(values, [0.5, 1 - FALSE_ALARMS])
-    return float(edge - middle)
+def angle_of(likeness: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the root of what likeness lacks of its most."""
+    angle: NDArray[np.float64] = np.sqrt(np.maximum(1 - LEAST_COSINE - likeness, 0.0))
+    return angle
 
 
 def policy_of(
-    distance: Distance,
     strangeness: Strangeness,
     *,
     logit_step: float,
-    feature_step: float,
+    likeness_step: float,
     threshold: float,
     confidence_permille: tuple[int, ...],
 ) -> MineralPolicy:
-    """Return the flight policy: all on the int8 grids of logits and features (zero point 0)."""
-    scale = 1 << mineral.WHITENING_BITS
+    """Return the flight policy: all on the int8 grids of the model's outputs."""
     score = SCORE_UNIT << mineral.SCORE_BITS
-    sixteenth = 1 / (1 << mineral.DISTANCE_BITS)
+    angle_step = np.sqrt(likeness_step) / (1 << mineral.ANGLE_BITS)
     return MineralPolicy(
         confidence_permille=confidence_permille,
-        whitening=_integers(distance.whitening * feature_step * scale),
-        centres=_integers(distance.centres * scale),
-        distance_weight=round(score * sixteenth / strangeness.distance_span),
-        strange_weight=round(score * logit_step / strangeness.logit_span),
+        strange_weight=round(score * LOGIT_SHARE * logit_step / strangeness.logit.span),
+        angle_weight=round(score * ANGLE_SHARE * angle_step / strangeness.angle.span),
+        usual_angle=round(strangeness.angle.middle / angle_step),
         anomaly_threshold=int(np.ceil(threshold * SCORE_UNIT)),
     )
-
-
-def _integers(table: NDArray[np.float64]) -> tuple[int, ...]:
-    return tuple(int(value) for value in np.rint(table).reshape(-1))

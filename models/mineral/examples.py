@@ -28,22 +28,24 @@ class Examples:
     """What a network learns from."""
 
     tensor: NDArray[np.int8]
-    """(N, 1, 80, 3) as prepared for flight."""
+    """(N, 1, 80, 4) as prepared for flight."""
     target: NDArray[np.float32]
     """(N, classes) shares of belief, adding up to 1."""
     strange: NDArray[np.float32]
     """(N,) 1 for a stranger, whose target is not used."""
+    covered: bool
+    """Whether the instrument's bands suffice for an outline."""
 
 
 def prepared(
     reflectance: NDArray[np.float64], wavelength_nm: NDArray[np.float64]
 ) -> NDArray[np.int8]:
-    """Return (N, 1, 80, 3): spectra through flight's own preparation.
+    """Return (N, 1, 80, 4): spectra through flight's own preparation.
 
     Raises:
         ValueError: the bands do not suffice.
     """
-    axis = tuple(int(band) for band in np.rint(np.asarray(wavelength_nm) * 1000))
+    axis = axis_of(wavelength_nm)
     weights = bands.resampling(axis)
     if weights is None:
         raise ValueError(
@@ -52,6 +54,11 @@ def prepared(
         )
     counts = np.clip(np.rint(reflectance.T * UNIT_COUNTS), 0, 65_535).astype(np.uint16)
     return mineral.shape_of(weights, bands.support(axis), counts)
+
+
+def axis_of(wavelength_nm: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return band centres as a frame states them, in picometres."""
+    return tuple(int(band) for band in np.rint(np.asarray(wavelength_nm) * 1000))
 
 
 def belief(shares: NDArray[np.float64], calcium: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -136,7 +143,8 @@ def _batch(
     )
     target[: len(known)] = still_told(told, weather)
     strange = (np.arange(size) >= len(known)).astype(np.float32)
-    return Examples(prepared(observed, instrument.wavelength_nm), target, strange)
+    covered = bands.covers(axis_of(instrument.wavelength_nm))
+    return Examples(prepared(observed, instrument.wavelength_nm), target, strange, covered)
 
 
 def mixtures(

@@ -14,13 +14,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 
 from flight.autonomy import mineral
+from flight.autonomy.bands import covers
 from flight.autonomy.mineral import MARGIN_ENTRIES, MARGIN_STEP, PHASES, MineralPolicy
 from flight.board.card import Card, read_card, read_model
 from flight.board.runtime import load
 from models.int8.twin import FloatTwin
-from models.mineral.examples import prepared
+from models.mineral.examples import axis_of, prepared
 from models.mineral.library import Library
 from models.mineral.metrics import NO_CLASS, Said
+from models.mineral.network import LEAST_COSINE
 
 Array = NDArray[np.float64]
 Judge = Callable[[Array, Array], Said]
@@ -35,7 +37,7 @@ def int8_model(folder: Path) -> Judge:
 
     def judge(wavelength_nm: Array, reflectance: Array) -> Said:
         outputs = runtime.invoke(prepared(reflectance, wavelength_nm))
-        pixels = mineral.read_pixels(outputs, policy)
+        pixels = mineral.read_pixels(outputs, policy, covered=covers(axis_of(wavelength_nm)))
         label = outputs[0][:, : len(PHASES)].argmax(axis=1)
         return Said(label, pixels.confidence / 1000, pixels.anomaly.astype(float))
 
@@ -49,14 +51,17 @@ def float_model(folder: Path) -> Judge:
     twin = FloatTwin(folder / "float.tflite")
 
     def judge(wavelength_nm: Array, reflectance: Array) -> Said:
-        logits, features = _answer(twin, known, prepared(reflectance, wavelength_nm))
+        logits, likeness = _answer(twin, known, prepared(reflectance, wavelength_nm))
         strange, logits = logits[:, -1] / known.outputs[0].scale, logits[:, :-1]
         ranked = np.sort(logits, axis=1)
         steps = (ranked[:, -1] - ranked[:, -2]) / known.outputs[0].scale
         entry = np.minimum(steps / MARGIN_STEP, MARGIN_ENTRIES - 1).astype(int)
         confidence = np.asarray(policy.confidence_permille)[entry] / 1000
-        distance = _distance(features / known.outputs[1].scale, policy)
-        score = distance * policy.distance_weight + strange * policy.strange_weight
+        lacking = (1 - LEAST_COSINE - likeness[:, 0]) / known.outputs[1].scale
+        angle = np.sqrt(np.maximum(lacking, 0)) * (1 << mineral.ANGLE_BITS)
+        if not covers(axis_of(wavelength_nm)):
+            angle = np.full_like(angle, policy.usual_angle)
+        score = strange * policy.strange_weight + angle * policy.angle_weight
         return Said(logits.argmax(axis=1), confidence, score / (1 << mineral.SCORE_BITS))
 
     return judge
@@ -64,21 +69,12 @@ def float_model(folder: Path) -> Judge:
 
 def _answer(
     twin: FloatTwin, known: Card, tensor: NDArray[np.int8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the twin's logits and features; it takes whole batches only."""
+) -> tuple[NDArray[np.float32], ...]:
+    """Return the twin's logits and likeness; it takes whole batches only."""
     count, batch = len(tensor), known.input.shape[0]
     padded = np.concatenate([tensor, np.zeros((-count % batch, *tensor.shape[1:]), np.int8)])
-    logits, features = twin.answer(padded.astype(np.float32) * np.float32(known.input.scale))
-    return logits[:count], features[:count]
-
-
-def _distance(features: NDArray[np.float32], policy: MineralPolicy) -> Array:
-    """Return what flight's integers approximate: distance to the nearest phase, in sixteenths."""
-    width = features.shape[1]
-    white = features @ np.asarray(policy.whitening, float).reshape(width, width)
-    centres = np.asarray(policy.centres, float).reshape(len(PHASES), width)
-    squares: Array = ((white[:, None] - centres) ** 2).sum(axis=2).min(axis=1)
-    return np.sqrt(squares) / (1 << (mineral.WHITENING_BITS - mineral.DISTANCE_BITS))
+    answers = twin.answer(padded.astype(np.float32) * np.float32(known.input.scale))
+    return tuple(answer[:count] for answer in answers)
 
 
 def spectral_angle(library: Library) -> Judge:

@@ -1,8 +1,18 @@
-"""The network: three convolutions along the spectrum, then features, then six logits."""
+"""The network: three convolutions to logits, and beside them a bank of outlines.
+
+The bank does not learn. It is a library's outlines (``flight.autonomy.mineral``) as the weights
+of one layer: each product is the cosine between a pixel and one of them, and the largest tells
+how like the nearest one a pixel is.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from flight.autonomy.bands import GRID_PM
-from flight.autonomy.mineral import CHANNELS
-from models.int8.layers import Conv, Linear, flatten
+from flight.autonomy.mineral import CHANNELS, OUTLINE_CHANNEL
+from models.int8.layers import Conv, Linear, as_columns, flatten, max_pool
 from models.int8.network import Network
 from models.int8.signal import InputRange, Range, Signal
 
@@ -14,27 +24,48 @@ BATCH = 256
 INPUT_SCALE = 1 / 64
 """Any scale would do: the first layer learns it. This one keeps activations near 1."""
 
+LEAST_COSINE = 0.5
+"""Likeness is 0 here and below; its 255 steps reach from here to 1."""
+
 
 class MineralNetwork(Network):
-    """(N, 1, 80, 3) int8 spectra to logits (N, 6) and features (N, 24), all int8 aboard.
+    """(N, 1, 80, 4) int8 spectra to logits (N, 6) and likeness (N, 1), all int8 aboard.
 
     The last logit is for substances outside the library. It is trained apart from the others,
     which are only asked about known spectra.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, bank: NDArray[np.int8]) -> None:
+        """``bank`` is (outlines, 80): channel 3 of the spectra to be known again."""
         super().__init__()
         self.input_range = InputRange(INPUT_SCALE, 0)
         self.first = Conv(CHANNELS, 32, (1, 9), stride=(1, 2))
         self.second = Conv(32, 48, (1, 7), stride=(1, 2))
         self.third = Conv(48, 48, (1, 5), stride=(1, 2))
-        # Signed: the distance that makes an anomaly is measured on these, and rectified
-        # features would hide one half of every direction.
         self.features = Linear(48 * BANDS // 8, FEATURES, range_=Range(signed=True))
         self.logits = Linear(FEATURES, classes + 1, range_=Range(signed=True))
+        self.outline, self.bank = _bank(torch.from_numpy(bank.astype(np.float32)))
 
     def flow(self, signal: Signal) -> tuple[Signal, ...]:
-        """Return logits and features."""
+        """Return logits and likeness."""
+        outline = flatten(self.outline(signal))
+        products = as_columns(self.bank(outline))
+        likeness = flatten(max_pool(products, (1, self.bank.weight.shape[0])))
         signal = flatten(self.third(self.second(self.first(signal))))
-        features = self.features(signal)
-        return self.logits(features), features
+        return self.logits(self.features(signal)), likeness
+
+
+def _bank(outlines: Tensor) -> tuple[Conv, Linear]:
+    """Return the layer that takes the outline from the input as it is, and the bank's products."""
+    widest = 127 * INPUT_SCALE
+    picked = Conv(CHANNELS, 1, (1, 1), range_=Range(signed=True, ceiling=widest), normalise=False)
+    picked.weight.data.zero_()
+    picked.weight.data[0, OUTLINE_CHANNEL] = 1
+    bank = Linear(BANDS, len(outlines), range_=Range(ceiling=1 - LEAST_COSINE))
+    # What rounding leaves of the length, so that an outline's product with itself is 1.
+    length = torch.linalg.vector_norm(outlines, dim=1, keepdim=True)
+    bank.weight.data = outlines / (INPUT_SCALE * length * length.mean())
+    bank.bias.data.fill_(-LEAST_COSINE)
+    for layer in (picked, bank):
+        layer.requires_grad_(False)
+    return picked, bank

@@ -15,12 +15,12 @@ import numpy as np
 
 from models.int8 import card, writer
 from models.mineral import calibration, evaluate, held_out
-from models.mineral.calibration import Distance, Strangeness
+from models.mineral.calibration import Strangeness, Witness
 from models.mineral.held_out import FOLDS, Unseen, folds_of, joined
 from models.mineral.library import CLASSES, Library, find_data, read_library
 from models.mineral.network import BANDS, BATCH, CHANNELS, MineralNetwork
 from models.mineral.prose import prose
-from models.mineral.training import answers, fit, reference, views
+from models.mineral.training import Answers, answers, fit, reference, views
 
 FOLDER = Path(__file__).resolve().parent
 INPUT_SHAPE = (BATCH, 1, BANDS, CHANNELS)
@@ -58,16 +58,24 @@ class Taught:
     """A network with what was measured on spectra like those it learned from."""
 
     network: MineralNetwork
-    distance: Distance
     strangeness: Strangeness
 
     @classmethod
     def of(cls, network: MineralNetwork, seen: Library) -> "Taught":
         """Return the network's measures of strangeness."""
-        said, label = reference(network, seen)
-        distance = calibration.fit_distance(said.features, label)
-        spans = calibration.fit_strangeness(distance.to(said.features), said.logits[:, -1])
-        return cls(network, distance, spans)
+        known = reference(network, seen)
+        return cls(
+            network,
+            Strangeness(
+                logit=Witness.of(known.said.logits[:, -1]),
+                angle=Witness.of(calibration.angle_of(known.said.likeness[known.covered])),
+            ),
+        )
+
+    def strange(self, said: Answers, *, covered: bool) -> np.ndarray:
+        """Return (N,) how strange the network finds what it has answered about."""
+        angle = calibration.angle_of(said.likeness) if covered else None
+        return self.strangeness.of(said.logits[:, -1], angle)
 
 
 def _unseen(library: Library, fold: np.ndarray, taught: list[Taught]) -> Unseen:
@@ -76,8 +84,8 @@ def _unseen(library: Library, fold: np.ndarray, taught: list[Taught]) -> Unseen:
     for number, one in enumerate(taught):
         new = library.where(fold == number)
         for view in views(new):
-            said = answers(one.network, view)
-            strange = one.strangeness.of(one.distance.to(said.features), said.logits[:, -1])
+            said = answers(one.network, view.tensor)
+            strange = one.strange(said, covered=view.covered)
             right = said.logits[:, :-1].argmax(axis=1) == new.label
             parts.append(
                 Unseen(np.full(len(new), number), calibration.margins(said), right, strange)
@@ -89,19 +97,18 @@ def _write(folder: Path, taught: Taught, seen: Library, unseen: Unseen) -> None:
     """Write model, card and float twin of one network, calibrated on others' unseen answers."""
     folder.mkdir(parents=True, exist_ok=True)
     graph = taught.network.export(INPUT_SHAPE)
-    logits, features = (output.grid for output in graph.outputs)
+    logits, likeness = (output.grid for output in graph.outputs)
     policy = calibration.policy_of(
-        taught.distance,
         taught.strangeness,
         logit_step=logits.scale,
-        feature_step=features.scale,
+        likeness_step=likeness.scale,
         threshold=float(np.quantile(unseen.strangeness, 1 - calibration.FALSE_ALARMS)),
         confidence_permille=calibration.confidence_table(unseen.margin, unseen.right, logits.scale),
     )
     model = writer.write(graph)
     facts: dict[str, Any] = card.facts(
-        graph, model, name="mineral", version=2, task="mineral",
-        output_names=("logits", "features"),
+        graph, model, name="mineral", version=3, task="mineral",
+        output_names=("logits", "likeness"),
     )  # fmt: skip
     facts |= {"classes": list(CLASSES), "policy": dataclasses.asdict(policy)}
     if folder == FOLDER:

@@ -8,20 +8,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from flight.autonomy.bands import covers
 from models.int8.network import Network
-from models.mineral.examples import Examples, batches, prepared
+from models.mineral.bank import outlines
+from models.mineral.examples import Examples, axis_of, batches, prepared
 from models.mineral.library import CLASSES, Library
 from models.mineral.network import MineralNetwork
 from tools.sim import spectra
 
-FLOAT_STEPS = 900
-QUANTISED_STEPS = 300
+FLOAT_STEPS = 2700
+QUANTISED_STEPS = 700
 EXAMPLES = 128
 """Spectra a step."""
 REFERENCE_BATCHES = 40
 """So many batches show what the known may look like; see ``reference``."""
 REFERENCE_SEED = 99
-INSTRUMENTS = 4
+INSTRUMENTS = 24
 """So many random instruments look at held-out specimens, beside the laboratory's own."""
 VIEWS_SEED = 98
 STRANGER_WEIGHT = 0.5
@@ -34,8 +36,8 @@ class Answers:
 
     logits: NDArray[np.float32]
     """(N, classes + 1), the last for strangers"""
-    features: NDArray[np.float32]
-    """(N, features)"""
+    likeness: NDArray[np.float32]
+    """(N,) how far the cosine with the nearest outline of the bank is above the least told."""
 
 
 def fit(library: Library, seed: int) -> MineralNetwork:
@@ -44,7 +46,7 @@ def fit(library: Library, seed: int) -> MineralNetwork:
     torch.use_deterministic_algorithms(mode=True)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = MineralNetwork(len(CLASSES))
+    network = MineralNetwork(len(CLASSES), outlines(library))
     network.train()
     _descend(network, [{"params": network.parameters(), "lr": 3e-3}], library, FLOAT_STEPS, rng)
     network.quantise([torch.from_numpy(e.tensor) for e in batches(library, 8, EXAMPLES, rng)])
@@ -73,7 +75,7 @@ def _descend(
 
 def loss_of(network: MineralNetwork, examples: Examples) -> Tensor:
     """Return cross-entropy over the classes of known spectra, and over known or stranger."""
-    logits, _ = network(torch.from_numpy(examples.tensor))
+    logits, *_ = network(torch.from_numpy(examples.tensor))
     target = torch.from_numpy(examples.target)
     strange = torch.from_numpy(examples.strange)
     known = 1 - strange
@@ -86,35 +88,56 @@ def loss_of(network: MineralNetwork, examples: Examples) -> Tensor:
 def answers(network: Network, tensor: NDArray[np.int8]) -> Answers:
     """Return what a network says of prepared spectra."""
     with torch.no_grad():
-        logits, features = network(torch.from_numpy(tensor))
-    return Answers(logits.numpy(), features.numpy())
+        logits, likeness = network(torch.from_numpy(tensor))
+    return Answers(logits.numpy(), likeness.numpy()[:, 0])
 
 
-def views(library: Library) -> list[NDArray[np.int8]]:
+@dataclass(frozen=True)
+class View:
+    """Spectra as one instrument sees them."""
+
+    tensor: NDArray[np.int8]
+    covered: bool
+    """Whether its bands suffice for an outline."""
+
+
+def views(library: Library) -> list[View]:
     """Return the library's spectra prepared as they were measured, then as instruments see them.
 
     Confidence and threshold are measured on all of these: a user's bands and noise are not the
     laboratory's.
     """
     rng = np.random.default_rng(VIEWS_SEED)
-    seen = [prepared(library.reflectance, library.wavelength_nm)]
+    seen = [_view(library.reflectance, library.wavelength_nm)]
     for _ in range(INSTRUMENTS):
         instrument = spectra.draw_instrument(rng)
         observed = spectra.observe(library.reflectance, library.wavelength_nm, instrument, rng)
-        seen.append(prepared(observed, instrument.wavelength_nm))
+        seen.append(_view(observed, instrument.wavelength_nm))
     return seen
 
 
-def reference(network: Network, library: Library) -> tuple[Answers, NDArray[np.int64]]:
-    """Return answers about and classes of the known as they may look anywhere: weathered, mixed.
+def _view(reflectance: NDArray[np.float64], wavelength_nm: NDArray[np.float64]) -> View:
+    return View(prepared(reflectance, wavelength_nm), covers(axis_of(wavelength_nm)))
 
-    What is strange is measured against these. Against laboratory powders alone every soil in
-    orbit would be.
+
+@dataclass(frozen=True)
+class Reference:
+    """Answers about the known as they may look anywhere: weathered, mixed."""
+
+    said: Answers
+    covered: NDArray[np.bool_]
+    """(N,) whether the instrument's bands suffice for an outline."""
+
+
+def reference(network: Network, library: Library) -> Reference:
+    """Return what is strange is measured against.
+
+    Against laboratory powders alone every soil in orbit would be.
     """
     rng = np.random.default_rng(REFERENCE_SEED)
-    tensors, labels = [], []
+    tensors, covered = [], []
     for examples in batches(library, REFERENCE_BATCHES, EXAMPLES, rng):
         known = examples.strange == 0
         tensors.append(examples.tensor[known])
-        labels.append(examples.target[known].argmax(axis=1))
-    return answers(network, np.concatenate(tensors)), np.concatenate(labels)
+        covered.append(np.full(known.sum(), examples.covered))
+    return Reference(answers(network, np.concatenate(tensors)), np.concatenate(covered))

@@ -9,7 +9,6 @@ from flight.autonomy.mineral import (
     MARGIN_ENTRIES,
     PHASES,
     SCORE_BITS,
-    WHITENING_BITS,
     MineralPolicy,
 )
 from flight.autonomy.oxides import BINS, DECADES, METALS, VOTES
@@ -23,16 +22,14 @@ from tools.sim.sample import make_case
 
 START_MS = 848_620_800_000
 """2026-11-22T00:00:00Z."""
-FEATURES = 4
 
 POLICIES: dict[str, Policy] = {
     "terrain": TerrainPolicy(),
     "mineral": MineralPolicy(
         confidence_permille=tuple(min(1000, 300 + 30 * n) for n in range(MARGIN_ENTRIES)),
-        whitening=tuple(int(v) << WHITENING_BITS - 2 for v in np.eye(FEATURES).reshape(-1)),
-        centres=(0,) * (len(PHASES) * FEATURES),
-        distance_weight=1 << SCORE_BITS,
         strange_weight=0,
+        angle_weight=1 << SCORE_BITS,
+        usual_angle=0,
         anomaly_threshold=200,
     ),
     "xrf": XrfPolicy(
@@ -103,9 +100,10 @@ def cube(number: int, *, lines: int = 24, samples: int = 20, bands: int = 40) ->
     pixels = lines * samples
     logits = draw.integers(-90, -60, (pixels, len(PHASES) + 1))
     logits[np.arange(pixels), label.reshape(-1)] = draw.integers(0, 100, pixels)
-    features = draw.integers(-12, 12, (pixels, FEATURES))
-    features[strange[0] * samples + strange[1]] = 120
-    return Exposure(frame, "mineral", (logits.astype(np.int8), features.astype(np.int8)))
+    likeness = draw.integers(90, 127, (pixels, 1))
+    likeness[strange[0] * samples + strange[1]] = -100
+    outputs = (logits.astype(np.int8), likeness.astype(np.int8))
+    return Exposure(frame, "mineral", outputs)
 
 
 def xray(number: int, *, channels: int = 1024) -> Exposure:
