@@ -51,15 +51,16 @@ LONGEST_WAIT_NS = 1_000_000_000
 _TROUBLES = {
     Trouble.ROWS_DAMAGED: "{} bundles were damaged and are gone; their senders may send again",
     Trouble.ROWS_MISSING: "{} bundles are missing that should be here",
-    Trouble.COMMITS_LOST: "the database is {} commits older than it should be; check the disk",
-    Trouble.DATABASE_QUARANTINED: "the database was damaged and set aside; {} bundles were saved",
+    Trouble.COMMITS_LOST: "{} commits are missing in the store; check the disk",
+    Trouble.FILES_QUARANTINED: "{} files of the store are of another version and were set aside",
     Trouble.HIGH_WATER_DAMAGED: "{} high-water marks were damaged",
-    Trouble.DISK_FULL: "the disk is full, the reserve is in use; make room",
+    Trouble.DISK_FULL: "the disk is full, the store lives in the files that it has; make room",
     Trouble.MEDIUM_FAILED: "THE DISK CANNOT BE WRITTEN: bundles are in memory only; make it"
     " writable",
     Trouble.MEDIUM_RETURNED: "the disk can be written again; {} entries were brought back to it",
     Trouble.MEDIUM_RETRIED: "a write failed once and then went well; check the disk",
-    Trouble.LEDGER_MISMATCH: "ledger and bundles disagree; the database holds {} bundles",
+    Trouble.LEDGER_MISMATCH: "the store holds {} entries, more than its last commit knows",
+    Trouble.MENDED: "{} damaged commits were made good from their second copy; check the disk",
     Trouble.UNFINISHED: "the last commit was cut off; its {} bundles come again",
 }
 

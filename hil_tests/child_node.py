@@ -183,7 +183,6 @@ def store_settings(folder: Path) -> StoreSettings:
         quota_bytes=32 << 20,
         received_quota_bytes=24 << 20,
         reserve_bytes=1 << 20,
-        wal_bytes=1 << 19,
         segment_bytes=1 << 20,
     )
 

@@ -1,13 +1,16 @@
-"""The store's own file calls, watched and failed on purpose; the other half of vfs.py."""
+"""The store's file calls, watched and failed on purpose."""
 
 import errno
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flight.relay.store.files import SystemFiles
-from hil_tests.vfs import FULL, OK, READONLY, Observer
 
-_ERRNO = {FULL: errno.ENOSPC, READONLY: errno.EROFS}
+OK, IOERR, FULL, READONLY = 0, errno.EIO, errno.ENOSPC, errno.EROFS
+
+Observer = Callable[[str, str, int, bytes], int]
+"""(call, path, offset, bytes) -> OK, or the error number that the store gets instead."""
 
 
 class WatchedFiles(SystemFiles):
@@ -27,13 +30,9 @@ class WatchedFiles(SystemFiles):
         self._paths.pop(descriptor)
         super().close(descriptor)
 
-    def reserve(self, descriptor: int, length: int) -> None:
-        self._tell("reserve", self._paths[descriptor], length, b"")
-        super().reserve(descriptor, length)
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._tell("write", self._paths[descriptor], offset, data)
-        super().write(descriptor, data, offset)
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        self._tell("write", self._paths[descriptor], offset, b"".join(parts))
+        super().write(descriptor, parts, offset)
 
     def read(self, descriptor: int, length: int, offset: int) -> bytes:
         self._tell("read", self._paths[descriptor], offset, b"")
@@ -67,8 +66,7 @@ class WatchedFiles(SystemFiles):
     def _tell(self, call: str, path: Path, offset: int, data: bytes) -> None:
         answer = self.observer(call, str(path), offset, data)
         if answer != OK:
-            number = _ERRNO.get(answer, errno.EIO)
-            raise OSError(number, os.strerror(number), str(path))
+            raise OSError(answer, os.strerror(answer), str(path))
 
 
 class FullDisk:
@@ -84,10 +82,9 @@ class FullDisk:
             self.sizes.pop(path, None)
         elif call == "rename":
             self.sizes[data.decode()] = self.sizes.pop(path, 0)
-        elif call in {"write", "reserve", "truncate"}:
-            end = offset + len(data)
+        elif call == "write":
             size = self.sizes.get(path, 0)
-            grown = end if call == "truncate" else max(end, size)
+            grown = max(offset + len(data), size)
             if grown > size and sum(self.sizes.values()) + grown - size > self.capacity_bytes:
                 self.refusals += 1
                 return FULL

@@ -3,14 +3,14 @@
 The model, for each file: what was written before its last finished sync is there. Of what came
 later, each 512-byte sector is there or is not, each on its own, whatever the order. Names (a new
 file, a rename, a removal) are there up to some point between the directory's last sync and the
-cut, in their order. sqlite syncs the directory with the log it has made.
+cut, in their order.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random  # noqa: TID251 - this file is where seeded chance is made
 
-from hil_tests.vfs import OK
+from hil_tests.faults import OK
 
 SECTOR = 512
 
@@ -32,9 +32,7 @@ class Recorder:
     def __call__(self, kind: str, path: str, offset: int, data: bytes) -> int:
         if kind == "open" and not Path(path).exists():
             kind = "create"
-        if kind in {"create", "write", "truncate", "reserve", "synced", "rename", "delete"} or (
-            kind == "synced directory"
-        ):
+        if kind in {"create", "write", "synced", "rename", "delete", "synced directory"}:
             self.calls.append(Call(kind, path, offset, data))
         return OK
 
@@ -48,12 +46,13 @@ class _File:
 class Medium:
     """Files and names as the calls so far have left them, durable and pending apart."""
 
-    def __init__(self) -> None:
-        self._files: dict[int, _File] = {}
-        self._names: dict[str, int] = {}
-        self._durable_names: dict[str, int] = {}
+    def __init__(self, start: dict[str, bytes]) -> None:
+        """Begin with files that are there, durable."""
+        self._files = {n: _File(bytearray(start[path])) for n, path in enumerate(start)}
+        self._names = {path: n for n, path in enumerate(start)}
+        self._durable_names = self._names
         self._pending_names: list[dict[str, int]] = []
-        self._count = 0
+        self._count = len(start)
 
     def take(self, call: Call) -> None:
         """Follow one call."""
@@ -75,8 +74,6 @@ class Medium:
                 for pending in file.pending:
                     _do(file.durable, pending)
                 file.pending.clear()
-                if call.path.endswith("-wal"):
-                    self._sync_names()
             else:
                 file.pending.append(call)
 
@@ -91,10 +88,6 @@ class Medium:
     def _torn(self, file: _File, random: Random, share: float) -> bytes:
         content = bytearray(file.durable)
         for call in file.pending:
-            if call.kind != "write":
-                if random.random() < share:
-                    _do(content, call)
-                continue
             at = 0
             while at < len(call.data):
                 size = min(SECTOR - (call.offset + at) % SECTOR, len(call.data) - at)
@@ -114,13 +107,7 @@ class Medium:
 
 
 def _do(content: bytearray, call: Call) -> None:
-    if call.kind == "write":
-        end = call.offset + len(call.data)
-        if len(content) < end:
-            content.extend(bytes(end - len(content)))
-        content[call.offset : end] = call.data
-    elif call.kind == "truncate":
-        del content[call.offset :]
-        content.extend(bytes(call.offset - len(content)))
-    elif call.kind == "reserve" and len(content) < call.offset:
-        content.extend(bytes(call.offset - len(content)))
+    end = call.offset + len(call.data)
+    if len(content) < end:
+        content.extend(bytes(end - len(content)))
+    content[call.offset : end] = call.data

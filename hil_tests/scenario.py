@@ -164,7 +164,6 @@ class Scenario:
             quota_bytes=self.quota_bytes,
             received_quota_bytes=self.quota_bytes,
             reserve_bytes=1 << 12,
-            wal_bytes=1 << 17,
             segment_bytes=1 << 18,
         )
         if self.directory is None:

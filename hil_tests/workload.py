@@ -28,14 +28,13 @@ from flight.relay.store.values import (
 
 
 def small_settings(directory: Path, *, quota_bytes: int = 300_000) -> StoreSettings:
-    """Sizes at which everything happens soon: checkpoints, evictions, further segments."""
+    """Sizes at which everything happens soon: further files, evictions, cleaning."""
     return StoreSettings(
         directory,
         quota_bytes=quota_bytes,
         received_quota_bytes=quota_bytes * 2 // 3,
         reserve_bytes=1 << 17,
         segment_bytes=1 << 16,
-        wal_bytes=1 << 17,
         seen_limit=50,
     )
 
@@ -64,6 +63,18 @@ class Model:
             dict(self.known),
             list(self.lost),
         )
+
+    def found(self, entries: tuple[Entry, ...]) -> None:
+        """Learn from an opened store what became of that which had no answer yet."""
+        here = {e.identity: e.sequence for e in entries if e.kind == Kind.BUNDLE}
+        for name in self.limbo:
+            if name in here:
+                self.held[name] = self.known[name]
+            else:
+                self.held.pop(name, None)
+                self.gone.add(name)
+        self.sequences = {number: name for name, number in here.items()}
+        self.limbo.clear()
 
     def asked(self, operations: tuple[tuple[int, Operation], ...]) -> None:
         for _, operation in operations:

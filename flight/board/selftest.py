@@ -8,7 +8,6 @@ import importlib.metadata
 import os
 import select
 import shutil
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,9 @@ from flight.ports.port import PortError
 from flight.ports.settings import PortSettings, open_port
 from flight.product.events import Event
 from flight.relay.crc import crc32c
+from flight.relay.settings import StoreSettings
+from flight.relay.store import open_store
+from flight.relay.store.values import Fetch, Fetched, Put
 
 LEAST_PYTHON, BELOW_PYTHON = (3, 10), (3, 14)
 LEAST_MEMORY_KIB = 200 << 10
@@ -70,7 +72,7 @@ def selftest(
     yield from _models(models, worker or WorkerSettings())
     # A state folder that is still to be made lies on the disk of the nearest one that exists.
     folder = next(place for place in (state, *state.absolute().parents) if place.is_dir())
-    yield _sqlite(folder)
+    yield _store(folder)
     yield _disk(folder, need_bytes)
     yield _memory(folder)
     yield _clock()
@@ -169,32 +171,34 @@ def _pause_s(supervisor: Supervisor, now: Instant, give_up_ns: int) -> float:
     return max(0, min(deadline_ns, give_up_ns) - now.mono_ns) / 1e9
 
 
-def _sqlite(folder: Path) -> Check:
+def _store(folder: Path) -> Check:
+    remedy = "give a folder that can be written, on a local disk"
     try:
         with tempfile.TemporaryDirectory(prefix=".selftest-", dir=folder) as place:
-            detail, ok = _write_ahead(Path(place) / "selftest.sqlite")
-    except (OSError, sqlite3.Error) as error:
-        remedy = "give a folder that can be written, on a local disk"
+            settings = StoreSettings(Path(place), segment_bytes=1 << 16, reserve_bytes=1 << 16)
+            commit_us = _keep(settings)
+    except OSError as error:
         return Check("store", ok=False, detail=f"{folder}: {error}", remedy=remedy)
-    remedy = "" if ok else "give a folder on a local disk: WAL needs locks and shared memory"
-    return Check("store", ok, f"{folder}: sqlite {sqlite3.sqlite_version}, {detail}", remedy)
+    if commit_us is None:
+        return Check("store", ok=False, detail=f"{folder}: does not keep bundles", remedy=remedy)
+    return Check("store", ok=True, detail=f"{folder}: a bundle is durable in {commit_us} us")
 
 
-def _write_ahead(path: Path) -> tuple[str, bool]:
-    """Return journal mode and synchronous as sqlite reads them back, and whether they are right."""
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        mode = database.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        database.execute("PRAGMA synchronous=FULL")
-        level = database.execute("PRAGMA synchronous").fetchone()[0]
-        with database:
-            database.execute("CREATE TABLE kept (bytes BLOB)")
-            database.execute("INSERT INTO kept VALUES (?)", (b"selftest",))
-        found = database.execute("SELECT bytes FROM kept").fetchall()
-    return f"journal {mode}, synchronous {level}", (mode, level, found) == (
-        "wal",
-        2,
-        [(b"selftest",)],
-    )
+def _keep(settings: StoreSettings) -> int | None:
+    """Return how long a commit took of a bundle that was there after opening again."""
+    clock = BoardClock()
+    kept = Put(b"selftest", b"selftest", b"", 0, 0, 1)
+    with contextlib.closing(open_store(settings, inline=True)) as store:
+        store.take_done()
+        before = clock.now().mono_ns
+        store.submit(kept)
+        store.take_done()
+        took_us = (clock.now().mono_ns - before) // 1000
+    with contextlib.closing(open_store(settings, inline=True)) as store:
+        for entry in store.load():
+            store.submit(Fetch(entry.sequence))
+        results = store.take_done()
+    return took_us if [r.data for r in results if isinstance(r, Fetched)] == [kept.data] else None
 
 
 def _disk(folder: Path, need_bytes: int) -> Check:

@@ -30,17 +30,16 @@ class StoreSettings:
     """How much the store may hold, and how it writes."""
 
     directory: Path
-    """Where database, segment files, high-water mark and quarantine live. One process owns it."""
+    """Where the log, the high-water mark and the quarantine live. One process owns it."""
 
     quota_bytes: int = 256 << 20
-    """Bundle bytes kept at most, in rows and segment files together."""
+    """Bundle bytes kept at most. The log takes up to twice that, and its spare files."""
 
     received_quota_bytes: int = 192 << 20
     """Of quota_bytes, what bundles received from peers may take; the rest is ours alone."""
 
-    reserve_bytes: int = 8 << 20
-    """A ballast file, given back when the file system is full, so that eviction can commit. At
-    least wal_bytes: what the log still owes to the database must fit."""
+    reserve_bytes: int = 12 << 20
+    """Log files kept free, so that eviction can commit on a full file system; at least three."""
 
     max_entries: int = 200_000
     """Bundles, tombstones and remembered identities at most, whatever their size."""
@@ -51,18 +50,11 @@ class StoreSettings:
     tombstone_limit: int = 1_000
     """Tombstones kept until they are sent; beyond it losses are only counted."""
 
-    blob_bytes: int = 3_584
-    """Bundles of this size and more go to segment files. Below it a row fits one page of the
-    database: it can then be found in a damaged file, and larger ones would be written twice."""
-
-    segment_bytes: int = 8 << 20
-    """Size of one segment file; also the largest bundle that the store takes."""
-
-    wal_bytes: int = 8 << 20
-    """The write-ahead log is extended to this size at once and checkpointed when half full."""
+    segment_bytes: int = 4 << 20
+    """Size of one log file. A bundle larger than that gets a file of its own."""
 
     batch_limit: int = 64
-    """Operations in one transaction at most."""
+    """Operations in one commit at most."""
 
     queue_limit: int = 4_096
     """Operations waiting for the writer at most; submit refuses beyond it."""
@@ -76,8 +68,8 @@ class StoreSettings:
             raise ValueError("quota_bytes must be above 0")
         if not 0 <= self.received_quota_bytes <= self.quota_bytes:
             raise ValueError("received_quota_bytes must be within 0 and quota_bytes")
-        if self.reserve_bytes < 1 << 12:
-            raise ValueError("reserve_bytes must be 4096 or more: a full disk needs it")
+        if self.segment_bytes < 1 << 16:
+            raise ValueError("segment_bytes must be 65536 or more: a commit must have room")
         if min(self.batch_limit, self.queue_limit, self.max_entries) < 1:
             raise ValueError("batch_limit, queue_limit and max_entries must be 1 or more")
 

@@ -194,7 +194,7 @@ def test_what_was_under_way_when_the_last_contact_ended_goes_back_to_the_queue()
 def test_creation_timestamps_never_repeat_across_restarts(tmp_path: Path, dtn_ms: int) -> None:
     ids = set()
     for _ in range(3):
-        store = open_store(StoreSettings(tmp_path, wal_bytes=1 << 16), inline=True)
+        store = open_store(StoreSettings(tmp_path, segment_bytes=1 << 16), inline=True)
         node = Node(settings(1, 2), store, ContactPlan(), Instant(0, dtn_ms), 5)
         for _ in range(4):
             node.send(

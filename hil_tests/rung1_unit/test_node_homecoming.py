@@ -3,8 +3,6 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-
 from flight.instant import Instant
 from flight.relay.contacts import ContactPlan
 from flight.relay.endpoint import ipn
@@ -13,8 +11,7 @@ from flight.relay.settings import NodeSettings, StoreSettings
 from flight.relay.store.guard import GuardedMedium
 from flight.relay.store.values import Trouble
 from flight.relay.store.writer import InlineStore
-from hil_tests.faults import WatchedFiles
-from hil_tests.vfs import IOERR, OK, UnwatchableError, WatchedVfs
+from hil_tests.faults import IOERR, OK, WatchedFiles
 from hil_tests.workload import fast_directory, small_settings
 
 T0, NS = 770_000_000_000, 1_000_000_000
@@ -23,10 +20,10 @@ T0, NS = 770_000_000_000, 1_000_000_000
 class Life:
     """One life of a node whose store is on a disk that can be made to fail."""
 
-    def __init__(self, vfs: WatchedVfs, settings: StoreSettings) -> None:
+    def __init__(self, settings: StoreSettings) -> None:
         self.failing = False
-        vfs.observer = lambda *_call: IOERR if self.failing else OK
-        medium = GuardedMedium(settings, WatchedFiles(vfs.observer), vfs.connect)
+        files = WatchedFiles(lambda *_call: IOERR if self.failing else OK)
+        medium = GuardedMedium(settings, files)
         self.store = InlineStore(settings, medium)
         self.second = 0
         node = NodeSettings(1, scrub_interval_s=60, cache_bytes=0)
@@ -51,20 +48,10 @@ class Life:
         return [event.trouble for event in events if isinstance(event, StoreTrouble)]
 
 
-@pytest.fixture
-def vfs():
-    try:
-        made = WatchedVfs()
-    except UnwatchableError as reason:
-        pytest.skip(str(reason))
-    yield made
-    made.observer = lambda *_call: OK
-
-
-def test_the_store_goes_back_to_its_disk_by_itself_and_nothing_is_missing(vfs: WatchedVfs) -> None:
+def test_the_store_goes_back_to_its_disk_by_itself_and_nothing_is_missing() -> None:
     with TemporaryDirectory(dir=fast_directory()) as name:
         settings = small_settings(Path(name), quota_bytes=2_000_000)
-        life = Life(vfs, settings)
+        life = Life(settings)
         life.send(b"before")
         life.send(b"read in vain")
         life.run(2)
@@ -86,6 +73,6 @@ def test_the_store_goes_back_to_its_disk_by_itself_and_nothing_is_missing(vfs: W
         status = life.node.status(life.now())
         assert (status.store.degraded, status.store.bundles) == (False, 3)
         life.store.close()
-        again = Life(vfs, settings)
+        again = Life(settings)
         assert len(again.node.bundles()) == 3
         again.store.close()

@@ -227,7 +227,7 @@ def test_unreleased_deliveries_come_again_after_a_restart_and_released_ones_do_n
     tmp_path: Path,
 ) -> None:
     def open_disk() -> Store:
-        return open_store(StoreSettings(tmp_path, wal_bytes=1 << 16), inline=True)
+        return open_store(StoreSettings(tmp_path, segment_bytes=1 << 16), inline=True)
 
     store = open_disk()
     there = world(1, 2, stores={2: store})

@@ -8,11 +8,12 @@ import pytest
 
 from flight.relay.store.files import SystemFiles
 from flight.relay.store.guard import GuardedMedium
-from flight.relay.store.schema import connect
 from flight.relay.store.values import (
     Buried,
     Delete,
     Duplicate,
+    Fetch,
+    Fetched,
     Found,
     Kind,
     Medium,
@@ -27,11 +28,10 @@ from flight.relay.store.values import (
     Stored,
     Trouble,
 )
-from hil_tests.faults import FailAt, FullDisk, WatchedFiles
-from hil_tests.vfs import FULL, IOERR, OK, READONLY, UnwatchableError, WatchedVfs
+from hil_tests.faults import FULL, IOERR, OK, READONLY, FailAt, FullDisk, WatchedFiles
 from hil_tests.workload import Model, Workload, fast_directory, look, lost, small_settings
 
-CALLS = 220
+CALLS = 130
 """File calls in the life below; failing later ones changes nothing."""
 
 
@@ -39,20 +39,6 @@ CALLS = 220
 def home() -> Iterator[Path]:
     with TemporaryDirectory(dir=fast_directory()) as name:
         yield Path(name)
-
-
-@pytest.fixture(scope="module")
-def vfs() -> WatchedVfs:
-    try:
-        return WatchedVfs()
-    except UnwatchableError as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(autouse=True)
-def quiet(vfs: WatchedVfs) -> Iterator[None]:
-    yield
-    vfs.observer = lambda _call, _path, _offset, _data: OK
 
 
 def live(medium: Medium, seed: int, batches: int) -> tuple[Model, Model]:
@@ -81,19 +67,18 @@ def live(medium: Medium, seed: int, batches: int) -> tuple[Model, Model]:
     [(IOERR, False), (IOERR, True), (FULL, False), (FULL, True), (READONLY, True)],
 )
 def test_a_failure_at_any_call_loses_nothing_that_was_durable(
-    vfs: WatchedVfs, home: Path, code: int, lasting: bool
+    home: Path, code: int, lasting: bool
 ) -> None:
-    for number in range(1, CALLS, 13):
+    for number in range(1, CALLS, 3):
         directory = home / str(number)
-        fail = vfs.observer = FailAt(number, code, lasting=lasting)
-        medium = GuardedMedium(small_settings(directory), WatchedFiles(fail), vfs.connect)
+        fail = FailAt(number, code, lasting=lasting)
+        medium = GuardedMedium(small_settings(directory), WatchedFiles(fail))
         model, durable = live(medium, 3, 12)
         degraded = medium.status().degraded
         medium.close()
-        vfs.observer = lambda _call, _path, _offset, _data: OK
         assert degraded <= lasting, "one failure is got over"
         assert (Trouble.MEDIUM_FAILED in model.lost) == degraded
-        again = GuardedMedium(small_settings(directory), SystemFiles(), connect)
+        again = GuardedMedium(small_settings(directory), SystemFiles())
         finding = look(again)
         again.close()
         assert lost(durable, finding) == []
@@ -101,24 +86,24 @@ def test_a_failure_at_any_call_loses_nothing_that_was_durable(
 
 
 @pytest.mark.parametrize("capacity", [400_000, 500_000, 700_000])
-def test_a_full_disk_evicts_and_goes_on(vfs: WatchedVfs, home: Path, capacity: int) -> None:
-    disk = vfs.observer = FullDisk(capacity)
+def test_a_full_disk_evicts_and_goes_on(home: Path, capacity: int) -> None:
+    disk = FullDisk(capacity)
     settings = small_settings(home, quota_bytes=2_000_000)
-    medium = GuardedMedium(settings, WatchedFiles(disk), vfs.connect)
+    medium = GuardedMedium(settings, WatchedFiles(disk))
     model, _ = live(medium, 1, 80)
     assert disk.refusals
     assert Trouble.DISK_FULL in model.lost
     assert not medium.status().degraded
     medium.close()
-    again = GuardedMedium(settings, SystemFiles(), connect)
+    again = GuardedMedium(settings, SystemFiles())
     assert lost(model, look(again)) == []
     again.close()
 
 
-def test_the_quota_comes_back_with_the_space(vfs: WatchedVfs, home: Path) -> None:
-    disk = vfs.observer = FullDisk(400_000)
+def test_the_quota_comes_back_with_the_space(home: Path) -> None:
+    disk = FullDisk(400_000)
     settings = small_settings(home, quota_bytes=2_000_000)
-    medium = GuardedMedium(settings, WatchedFiles(disk), vfs.connect)
+    medium = GuardedMedium(settings, WatchedFiles(disk))
     live(medium, 1, 60)
     large = Put(bytes(400_000), b"large", b"", 3, 0, 9)
     assert any(isinstance(result, Refused) for result in medium.apply(((1, large),)))
@@ -130,7 +115,7 @@ def test_the_quota_comes_back_with_the_space(vfs: WatchedVfs, home: Path) -> Non
 
 def test_a_directory_that_cannot_be_made_leaves_memory(home: Path) -> None:
     (home / "file").write_bytes(b"in the way")
-    medium = GuardedMedium(small_settings(home / "file" / "store"), SystemFiles(), connect)
+    medium = GuardedMedium(small_settings(home / "file" / "store"), SystemFiles())
     assert Report(0, Trouble.MEDIUM_FAILED) in medium.tidy()
     (stored,) = medium.apply(((1, Put(b"x", b"a", b"", 0, 0, 9)),))
     assert isinstance(stored, Stored)
@@ -143,15 +128,35 @@ def put(number: int, *, size: int = 100, received: bool = False, priority: int =
     return Put(name.ljust(size), name, b"", priority, 0, 9, received=received, created=number)
 
 
+def test_a_bundle_that_was_durable_before_the_failure_is_no_duplicate_to_its_peer(
+    home: Path,
+) -> None:
+    calls: list[str] = []
+    failing: set[str] = set()
+
+    def observe(call: str, _path: str, _offset: int, _data: bytes) -> int:
+        calls.append(call)
+        return IOERR if call in failing and not failing.discard(call) else OK
+
+    medium = GuardedMedium(small_settings(home), WatchedFiles(observe))
+    (kept,) = medium.apply(((1, put(1)),))
+    assert isinstance(kept, Stored)
+    failing.add("read")
+    twice = put(2, received=True)
+    results = medium.apply(((2, twice), (3, twice), (4, Fetch(kept.entry.sequence))))
+    assert [type(result) for result in results] == [Report, Stored, Duplicate, Fetched]
+    assert results[0] == Report(0, Trouble.MEDIUM_RETRIED)
+    assert [type(result) for result in medium.apply(((5, twice),))] == [Duplicate]
+    medium.close()
+
+
 class Troubled:
     """A medium that fails from one moment to another, as if a disk were pulled out and put back."""
 
-    def __init__(self, vfs: WatchedVfs, home: Path) -> None:
-        self.vfs, self.home = vfs, home
+    def __init__(self, home: Path) -> None:
         self.settings = small_settings(home, quota_bytes=2_000_000)
         self.failing = False
-        vfs.observer = self
-        self.medium = GuardedMedium(self.settings, WatchedFiles(self), vfs.connect)
+        self.medium = GuardedMedium(self.settings, WatchedFiles(self))
         self.results: list[Result] = []
 
     def __call__(self, *_call: object) -> int:
@@ -171,8 +176,8 @@ class Troubled:
 
 
 @pytest.fixture
-def troubled(vfs: WatchedVfs, home: Path) -> Iterator[Troubled]:
-    made = Troubled(vfs, home)
+def troubled(home: Path) -> Iterator[Troubled]:
+    made = Troubled(home)
     yield made
     made.medium.close()
 
@@ -200,7 +205,7 @@ def test_what_memory_held_is_back_on_the_disk_once_it_works(troubled: Troubled) 
     assert found == {b"bundle 2", b"bundle 3"}
     # And it is the disk that has it: another life finds all, and nothing wrong.
     troubled.medium.close()
-    troubled.medium = GuardedMedium(troubled.settings, SystemFiles(), connect)
+    troubled.medium = GuardedMedium(troubled.settings, SystemFiles())
     assert troubled.medium.tidy() == []
     finding = look(troubled.medium)
     assert finding.data == {
@@ -257,12 +262,12 @@ def test_what_finds_no_room_on_the_disk_is_buried_by_name(troubled: Troubled) ->
 def test_a_disk_that_was_not_there_at_start_is_used_when_it_comes(home: Path) -> None:
     (home / "file").write_bytes(b"in the way")
     settings = small_settings(home / "file" / "store")
-    medium = GuardedMedium(settings, SystemFiles(), connect)
+    medium = GuardedMedium(settings, SystemFiles())
     medium.apply(((1, put(1)),))
     (home / "file").unlink()
     results = medium.apply(((2, Scrub(1)),))
     assert Report(0, Trouble.MEDIUM_RETURNED, 1) in results
     medium.close()
-    again = GuardedMedium(settings, SystemFiles(), connect)
+    again = GuardedMedium(settings, SystemFiles())
     assert look(again).data == {b"bundle 1": put(1).data}
     again.close()

@@ -2,7 +2,7 @@
 
 Raw and store take turns, commit by commit, on the same file system, so that both meet the same
 neighbours; the ratio is of the medians. Both are in their steady state: the raw file grows, as an
-appended file does; the store has gone round its log and segment files once.
+appended file does; the store has made the log files that it needs.
 """
 
 import argparse

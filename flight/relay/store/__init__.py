@@ -1,6 +1,6 @@
 """The durable store: a bundle is ours once its commit is on the medium.
 
-store = open_store(settings)          # sqlite and segment files; memory if they fail
+store = open_store(settings)          # a log of files; memory if they fail
 ticket = store.submit(Put(...))       # never waits
 ... poll store.fileno() ...
 for result in store.take_done(): ...  # Stored(ticket, entry) and the others of values.py
@@ -10,7 +10,6 @@ from flight.relay.settings import StoreSettings
 from flight.relay.store.files import SystemFiles
 from flight.relay.store.guard import BusyError, GuardedMedium
 from flight.relay.store.ram import RamMedium
-from flight.relay.store.schema import connect
 from flight.relay.store.values import Store
 from flight.relay.store.writer import InlineStore, ThreadedStore
 
@@ -26,7 +25,7 @@ def open_store(settings: StoreSettings, *, inline: bool = False) -> Store:
     Raises:
         BusyError: another process owns the directory.
     """
-    medium = GuardedMedium(settings, SystemFiles(), connect)
+    medium = GuardedMedium(settings, SystemFiles())
     return InlineStore(settings, medium) if inline else ThreadedStore(settings, medium)
 
 

@@ -7,9 +7,11 @@ from flight.relay.settings import StoreSettings
 from flight.relay.store.values import Entry, Kind
 
 ENTRY_BYTES = 256
-"""What an entry counts besides its data: a row's header, its share of a page, our memory."""
+"""What an entry counts besides its data: twice its line in a head, its share of a page."""
 
 PRIORITIES = 4
+
+BUNDLE, SEEN = Kind.BUNDLE, Kind.SEEN
 
 
 class Catalogue:
@@ -31,32 +33,43 @@ class Catalogue:
 
     def add(self, entry: Entry) -> None:
         """Take in an entry of a higher number than all before."""
-        self.entries[entry.sequence] = entry
-        if entry.identity:
-            self.identities[entry.identity] = entry.sequence
-        self._file(entry)
+        sequence, kind, received, priority, identity, _, length, _, _ = entry
+        self.entries[sequence] = entry
+        if identity:
+            self.identities[identity] = sequence
+        if kind == BUNDLE:
+            self._classes[received, priority][sequence] = None
+        else:
+            self._others[kind][sequence] = None
+        if kind != SEEN:
+            self.used_bytes += length + ENTRY_BYTES
+            if received:
+                self.received_bytes += length + ENTRY_BYTES
 
     def remove(self, entry: Entry) -> None:
         """Forget an entry, its identity too."""
-        del self.entries[entry.sequence]
-        self.identities.pop(entry.identity, None)
-        self._unfile(entry)
+        sequence, kind, received, priority, identity, _, length, _, _ = entry
+        del self.entries[sequence]
+        self.identities.pop(identity, None)
+        if kind == BUNDLE:
+            del self._classes[received, priority][sequence]
+        else:
+            del self._others[kind][sequence]
+        if kind != SEEN:
+            self.used_bytes -= length + ENTRY_BYTES
+            if received:
+                self.received_bytes -= length + ENTRY_BYTES
 
     def replace(self, entry: Entry) -> None:
         """Put another entry of the same number and identity in place: a bundle's stub."""
-        self._unfile(self.entries[entry.sequence])
-        self.entries[entry.sequence] = entry
-        self._file(entry)
+        self.remove(self.entries[entry.sequence])
+        self.add(entry)
 
     def count(self, kind: Kind) -> int:
         """Return how many entries of a kind there are."""
         if kind == Kind.BUNDLE:
             return sum(len(members) for members in self._classes.values())
         return len(self._others[kind])
-
-    def numbers(self, kind: Kind) -> tuple[int, ...]:
-        """Return the numbers of all entries of a kind that is not BUNDLE, oldest first."""
-        return tuple(self._others[kind])
 
     def oldest(self, kind: Kind) -> Entry:
         """Return the oldest entry of a kind that is not BUNDLE."""
@@ -72,9 +85,8 @@ class Catalogue:
         cost = length + ENTRY_BYTES
         over = self.used_bytes + cost - self.quota_bytes
         crowd = len(self.entries) + 1 - self._settings.max_entries
-        over_received = self.received_bytes + cost - self._settings.received_quota_bytes
         if received:
-            over = max(over, over_received)
+            over = max(over, self.received_bytes + cost - self._settings.received_quota_bytes)
         if over <= 0 and crowd <= 0:
             return []
         chosen: list[Entry] = []
@@ -94,26 +106,6 @@ class Catalogue:
         for level in range(PRIORITIES - 1, lowest - 1, -1):
             members = merge(*(self._classes[origin, level] for origin in origins))
             yield from (self.entries[number] for number in members)
-
-    def _file(self, entry: Entry) -> None:
-        if entry.kind == Kind.BUNDLE:
-            self._classes[entry.received, entry.priority][entry.sequence] = None
-        else:
-            self._others[entry.kind][entry.sequence] = None
-        self._count(entry, 1)
-
-    def _unfile(self, entry: Entry) -> None:
-        if entry.kind == Kind.BUNDLE:
-            del self._classes[entry.received, entry.priority][entry.sequence]
-        else:
-            del self._others[entry.kind][entry.sequence]
-        self._count(entry, -1)
-
-    def _count(self, entry: Entry, sign: int) -> None:
-        if entry.kind in {Kind.BUNDLE, Kind.TOMBSTONE}:
-            self.used_bytes += sign * _cost(entry)
-            if entry.received:
-                self.received_bytes += sign * _cost(entry)
 
 
 def _cost(entry: Entry) -> int:

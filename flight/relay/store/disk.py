@@ -1,46 +1,30 @@
-"""The durable medium: rows in sqlite, blobs in segment files, the mark beside them.
+"""The durable medium: entries in a log, the mark beside it.
 
-One call of apply is one transaction. Its order: blobs are written, blobs are synced while the rows
-are committed, then the mark is written, and only then are results returned and freed places
-given out again.
+One call of apply is one commit of the log, or a few if it brings more than a file takes. Its
+order: the commit is written and synced, then results are returned, and the mark follows when the
+medium tidies up.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from flight.relay.settings import StoreSettings
 from flight.relay.store.catalogue import Catalogue
 from flight.relay.store.files import Files
 from flight.relay.store.highwater import HighWater
+from flight.relay.store.holdings import Holdings
 from flight.relay.store.homecoming import Refuge, bring_home
-from flight.relay.store.packer import Packer
+from flight.relay.store.log import Log, strangers_in
 from flight.relay.store.plan import Plan
 from flight.relay.store.quarantine import Quarantine
 from flight.relay.store.ram import describe, kept
-from flight.relay.store.records import (
-    WEIGHT_MODULUS,
-    DamagedError,
-    Ledger,
-    Row,
-    crc_of,
-)
-from flight.relay.store.recovery import (
-    Found,
-    Site,
-    drop_overwritten,
-    open_database,
-    rewrite_last_blobs,
-)
-from flight.relay.store.reserve import Reserve, is_full
-from flight.relay.store.schema import Connect
-from flight.relay.store.segments import SegmentFiles
-from flight.relay.store.table import Table
+from flight.relay.store.records import DamagedError, Ledger
+from flight.relay.store.recovery import Found, recover
+from flight.relay.store.room import Room
 from flight.relay.store.values import (
     UNSOLICITED,
     Delete,
     Entry,
-    Extent,
     Fetch,
     Fetched,
     Kind,
@@ -48,6 +32,7 @@ from flight.relay.store.values import (
     Operation,
     Put,
     Reason,
+    Refused,
     Report,
     Result,
     Scrub,
@@ -57,218 +42,196 @@ from flight.relay.store.values import (
 )
 
 
-class DiskMedium:
-    """A directory with a database, a mark, segment files, a reserve and a quarantine."""
+class BusyError(Exception):
+    """Another process owns the store."""
 
-    def __init__(self, settings: StoreSettings, files: Files, connect: Connect) -> None:
+
+class DiskMedium:
+    """A directory with a log, a mark and a quarantine."""
+
+    def __init__(self, settings: StoreSettings, files: Files) -> None:
         """Open the directory, or make it; repair what can be repaired and report the rest.
 
         Raises:
             BusyError: another process owns it.
-            DurabilityError, sqlite3.Error, OSError: the medium fails.
+            OSError: the medium fails.
         """
         self._settings = settings
         self._files = files
         directory = settings.directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / "bundles.db"
         self._quarantine = Quarantine(files, directory / "quarantine", settings.quarantine_limit)
-        self._reserve = Reserve(files, directory / "reserve", settings.reserve_bytes)
-        self._weights: dict[int, int] = {}
         self._catalogue = Catalogue(settings)
         self._evicted = self._uncounted = self._scrubbed = 0
+        self._untold: set[int] = set()
+        self._reports: list[Result] = []
         with ExitStack() as opened:
-            self._high_water = HighWater(files, directory / "highwater")
-            opened.callback(self._high_water.close)
-            self._segment_limit = settings.quota_bytes // settings.segment_bytes + 2
-            self._segments = SegmentFiles(files, directory, settings.segment_bytes)
-            self._segments.limit = self._segment_limit
-            opened.callback(self._segments.close)
-            if not self._path.exists():
-                self._high_water.begin()
-            mark, unsound = self._high_water.read()
-            # Rows of little more than half a page leave the rest of it unused.
-            self._max_bytes = 2 * settings.quota_bytes + (16 << 20)
-            site = Site(self._path, files, self._quarantine, connect, self._max_bytes)
-            connection, found = open_database(site, mark or Ledger())
-            self._table = Table(connection, files, self._path, log_limit=settings.wal_bytes)
-            opened.callback(self._table.close)
-            self.reports = found.reports
+            high_water = HighWater(files, directory / "highwater")
+            opened.callback(high_water.close)
+            if not high_water.lock():
+                raise BusyError("the store belongs to another process that is running")
+            strangers = self._quarantine.move(*strangers_in(files, directory))
+            self._log = Log(files, directory, settings.segment_bytes)
+            opened.callback(self._log.close)
+            if not self._log.present:
+                high_water.begin()
+            read, unsound = high_water.read()
+            mark = read or Ledger()
+            found = recover(self._log, mark)
+            found.tell(Trouble.FILES_QUARANTINED, strangers)
             found.tell(Trouble.HIGH_WATER_DAMAGED, unsound)
-            self._begin(found, mark or Ledger())
+            self._quarantine.copy(*sorted({file.path for file in found.suspects}))
+            self._holdings = Holdings(self._catalogue, self._log, high_water, found, mark)
+            self._room = Room(
+                settings, files, self._log, self._catalogue, self._holdings, tell=self._tell
+            )
+            self._begin(found)
+            high_water.write_both(self._holdings.ledger)
             self._opened = opened.pop_all()
 
     @property
     def boots(self) -> int:
         """How often this store was opened."""
-        return self._ledger.boots
+        return self._holdings.ledger.boots
 
     @property
     def created(self) -> int:
         """The highest creation sequence number that a Put brought."""
-        return self._ledger.created
+        return self._holdings.ledger.created
 
     @property
     def sequence(self) -> int:
         """The last entry's number."""
-        return self._ledger.sequence
+        return self._holdings.ledger.sequence
 
     def load(self) -> tuple[Entry, ...]:
         """Return every bundle and tombstone, oldest first."""
         return kept(self._catalogue)
 
     def apply(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
-        """Do (ticket, operation) pairs in one transaction; return once they are durable.
+        """Do (ticket, operation) pairs; return once they are durable.
 
         Raises:
-            sqlite3.Error, OSError: the medium fails; nothing is done, and this object is of no
-                further use.
+            OSError: the medium fails, and this object is of no further use.
         """
         plan = self._plan()
         results: list[Result] = []
         reads: list[tuple[int, Fetch | Scrub]] = []
+        size, portion_bytes = 0, self._log.portion_bytes
         for ticket, operation in operations:
             if isinstance(operation, Put):
-                results.extend(plan.put(ticket, operation))
+                size += len(operation.data)
+                if size > portion_bytes:
+                    results += self._commit(plan)
+                    plan, size = self._plan(), len(operation.data)
+                    if not self._room.takes(size):
+                        results.append(Refused(ticket))
+                        continue
+                plan.put(ticket, operation)
             elif isinstance(operation, Delete):
-                results.extend(plan.delete(ticket, operation))
+                plan.delete(ticket, operation)
             else:
                 reads.append((ticket, operation))
-        self._commit(plan)
+        results += self._commit(plan)
         for ticket, read in reads:
-            results.extend(
+            results += (
                 self._fetch(ticket, read) if isinstance(read, Fetch) else self._scrub(ticket, read)
             )
         return results
 
+    def repeat(self, operations: tuple[tuple[int, Operation], ...], told: int) -> list[Result]:
+        """Do again what failed in another object's apply, wherever that came to its end.
+
+        Nobody has been told of numbers above ``told``.
+        """
+        self._untold = {number for number in self._catalogue.entries if number > told}
+        return self.apply(operations)
+
     def take_in(self, refuge: Refuge) -> list[Result]:
-        """Put what was kept elsewhere while this failed in one transaction, or raise as apply."""
+        """Put what was kept elsewhere while this failed in one commit, or raise as apply."""
         plan = self._plan()
         results = bring_home(plan, refuge)
         self._commit(plan)
         return results
 
     def tidy(self) -> list[Result]:
-        """Move the log into the database when it is half full; win the reserve back.
+        """Move the mark on, have free files at hand, and say what happened to the medium.
 
         Raises:
-            sqlite3.Error, OSError: the medium fails.
+            OSError: the medium fails.
         """
-        if self._table.checkpoint():
-            self._high_water.sync()
-        if not self._reserve.is_there and self._reserve.is_affordable and self._reserve.make():
-            self._catalogue.quota_bytes = self._settings.quota_bytes
-            self._segments.limit = self._segment_limit
-            self._table.limit(self._max_bytes)
-        return []
+        self._holdings.mark()
+        self._make_room()
+        return self.take_reports()
 
-    def give_reserve(self) -> int:
-        """Give the reserve back to the file system; return how many bytes may stay."""
-        self._reserve.give()
-        eighth = self._settings.reserve_bytes // 8
-        used = min(self._catalogue.used_bytes, self._catalogue.quota_bytes)
-        return max(used - eighth, 4 * eighth)
-
-    def tighten(self, quota_bytes: int) -> None:
-        """Live on a full file system: evict down to a quota, and let no file grow.
-
-        Raises:
-            sqlite3.Error: the log cannot be moved into the database.
-        """
-        self._catalogue.quota_bytes = quota_bytes
-        self._segments.limit = 0
-        self._table.limit(0)
+    def take_reports(self) -> list[Result]:
+        """Return, and forget, what happened to the medium of itself."""
+        reports, self._reports = self._reports, []
+        return reports
 
     def status(self) -> StoreStatus:
         """Return the counters."""
-        return describe(
-            self._catalogue, self._ledger.commit, self._evicted, self._uncounted, degraded=False
-        )
+        commits = self._holdings.ledger.commit
+        return describe(self._catalogue, commits, self._evicted, self._uncounted, degraded=False)
 
     def close(self) -> None:
         """Let the files go, whatever state they are in."""
         self._opened.close()
 
-    def _begin(self, found: Found, mark: Ledger) -> None:
-        drop_overwritten(found, self._segments)
-        for row in found.rows.values():
-            self._catalogue.add(row.entry)
-            if row.entry.sequence not in found.restored:
-                self._weights[row.entry.sequence] = row.weight
-        extents = [e.extent for e in self._catalogue.entries.values() if e.extent is not None]
-        self._segments.claim(extents)
-        self._total = sum(self._weights.values()) % WEIGHT_MODULUS
-        last = max((*found.rows, *found.damaged, mark.sequence), default=0)
-        self._ledger = Ledger(
-            commit=max(found.ledger.commit, mark.commit),
-            sequence=last,
-            created=max(found.ledger.created, mark.created),
-            boots=max(found.ledger.boots, mark.boots) + 1,
-        )
+    def _begin(self, found: Found) -> None:
+        """Write again what has to be, bury what is damaged, and have room for more."""
+        self._reports += found.reports
+        if not self._log.spare:
+            self._room.grow()
+        for read in found.again:
+            self._holdings.write_again(read.commit, read.head.generation, read.head.offset)
         plan = self._plan()
-        plan.deletes.update(found.damaged, found.restored)
-        torn = rewrite_last_blobs(found, self._segments)
-        if torn and mark.commit >= found.ledger.commit:
-            plan.bury(torn, Reason.CORRUPT)
-            found.tell(Trouble.ROWS_DAMAGED, len(torn))
-        else:
-            plan.forget(torn)
-            found.tell(Trouble.UNFINISHED, len(torn))
-        plan.stamp()
-        self._commit(plan, [found.rows[number] for number in found.restored])
-        self._high_water.write_both(self._ledger)
-        self._table.extend_log()
-        if self._reserve.is_affordable:
-            self._reserve.make()
+        damaged = [self._catalogue.entries[number] for number in found.damaged]
+        if damaged:
+            self._reports += _bury_damaged(plan, damaged)
+        self._commit(plan, even_if_empty=True)
+        self._make_room()
+        # Nobody has been told of these bundles yet.
+        self._reports = [report for report in self._reports if isinstance(report, Report)]
+
+    def _tell(self, trouble: Trouble) -> None:
+        self._reports.append(Report(UNSOLICITED, trouble))
 
     def _plan(self) -> Plan:
-        ledger = self._ledger
+        ledger = self._holdings.ledger
         return Plan(
-            self._catalogue, self._settings, self._allocate, ledger.sequence, ledger.created
+            self._catalogue,
+            self._settings,
+            ledger.sequence,
+            ledger.created,
+            untold=self._untold,
         )
 
-    def _allocate(self, length: int) -> Extent | None:
-        try:
-            return self._segments.allocate(length)
-        except OSError as error:
-            if not is_full(error):
-                raise
-            return None
-
-    def _commit(self, plan: Plan, restored: Sequence[Row] = ()) -> None:
-        if not plan.finish():
-            return
-        for entry, data in plan.inserts.values():
-            if entry.extent is not None:
-                self._segments.write(entry.extent, data)
-        self._segments.start_sync()
-        packer = Packer(self._weights, self._total, self._ledger, plan.created)
-        for sequence in plan.deletes:
-            packer.forget(sequence)
-        for row in restored:
-            packer.insert(row.entry, row.data, row.data_crc)
-        for stub in plan.updates.values():
-            packer.update(stub)
-        for entry, data in plan.inserts.values():
-            if entry.extent is None:
-                packer.insert(entry, data, 0)
-            else:
-                packer.insert(entry, b"", crc_of(data))
-        self._table.write(plan.deletes, packer.updates, packer.finish())
-        self._segments.finish_sync()
-        self._ledger, self._total = packer.ledger, packer.total
-        self._high_water.write(self._ledger)
-        for extent in plan.freed:
-            self._segments.free(extent)
+    def _commit(self, plan: Plan, *, even_if_empty: bool = False) -> list[Result]:
+        if plan.is_empty and not even_if_empty:
+            return plan.results
+        self._holdings.write(
+            [entry for entry, _ in plan.inserts.values()],
+            [data for _, data in plan.inserts.values()],
+            gone=plan.gone,
+            seen=plan.seen,
+            sequence=plan.sequence,
+            created=plan.created,
+        )
         self._evicted += plan.evicted
         self._uncounted += plan.uncounted
+        return plan.results
+
+    def _make_room(self) -> None:
+        while damaged := self._room.provide():
+            self._reports += self._give_up(damaged)
 
     def _fetch(self, ticket: int, fetch: Fetch) -> list[Result]:
         entry = self._catalogue.entries.get(fetch.sequence)
         if entry is None or entry.kind not in {Kind.BUNDLE, Kind.TOMBSTONE}:
             return [Missing(ticket, fetch.sequence)]
         try:
-            return [Fetched(ticket, fetch.sequence, self._read(entry))]
+            return [Fetched(ticket, fetch.sequence, self._holdings.read(entry))]
         except DamagedError:
             return [*self._give_up([entry]), Missing(ticket, fetch.sequence)]
 
@@ -280,28 +243,26 @@ class DiskMedium:
         for number in chosen:
             entry = self._catalogue.entries[number]
             try:
-                self._read(entry)
+                if entry.kind != Kind.SEEN:
+                    self._holdings.read(entry)
             except DamagedError:
                 damaged.append(entry)
             self._scrubbed = number
         results: list[Result] = list(self._give_up(damaged)) if damaged else []
+        mended = self._holdings.mend(chosen)
+        if mended:
+            results.append(Report(UNSOLICITED, Trouble.MENDED, mended))
         return [*results, Scrubbed(ticket, len(chosen))]
 
-    def _read(self, entry: Entry) -> bytes:
-        row = self._table.read(entry.sequence)
-        if row.entry != entry:
-            raise DamagedError(f"entry {entry.sequence}: another one in its place")
-        if entry.extent is None:
-            return row.data
-        blob = self._segments.read(entry.extent)
-        if len(blob) != entry.length or crc_of(blob) != row.data_crc:
-            raise DamagedError(f"entry {entry.sequence}: blob CRC")
-        return blob
-
     def _give_up(self, damaged: list[Entry]) -> list[Result]:
-        self._quarantine.copy(self._path)
+        self._quarantine.copy(*sorted({self._holdings.path(entry) for entry in damaged}))
         plan = self._plan()
-        buried = plan.bury([e for e in damaged if e.kind == Kind.BUNDLE], Reason.CORRUPT)
-        plan.forget([e for e in damaged if e.kind != Kind.BUNDLE])
+        results = _bury_damaged(plan, damaged)
         self._commit(plan)
-        return [Report(UNSOLICITED, Trouble.ROWS_DAMAGED, len(damaged)), *buried]
+        return results
+
+
+def _bury_damaged(plan: Plan, damaged: list[Entry]) -> list[Result]:
+    buried = plan.bury([e for e in damaged if e.kind == Kind.BUNDLE], Reason.CORRUPT)
+    plan.forget([e for e in damaged if e.kind != Kind.BUNDLE])
+    return [Report(UNSOLICITED, Trouble.ROWS_DAMAGED, len(damaged)), *buried]

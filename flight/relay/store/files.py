@@ -1,6 +1,9 @@
-"""The file calls that the store makes besides sqlite's, in one place: tests make them fail."""
+"""The file calls that the store makes, in one place: tests make them fail."""
 
+import errno
+import fcntl
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,16 +19,16 @@ class Files(Protocol):
         """Close it."""
         ...
 
+    def lock(self, descriptor: int) -> bool:
+        """Take a file for as long as it is open; False: somebody else has it."""
+        ...
+
     def size(self, descriptor: int) -> int:
         """Return the file's length in bytes."""
         ...
 
-    def reserve(self, descriptor: int, length: int) -> None:
-        """Have the file system set bytes aside, so that writing them later cannot fail."""
-        ...
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        """Write all of data at offset."""
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        """Write all parts, one after the other, at offset."""
         ...
 
     def read(self, descriptor: int, length: int, offset: int) -> bytes:
@@ -64,19 +67,27 @@ class SystemFiles:
         """Close it."""
         os.close(descriptor)
 
+    def lock(self, descriptor: int) -> bool:
+        """Take a file for as long as it is open; False: somebody else has it."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     def size(self, descriptor: int) -> int:
         """Return the file's length in bytes."""
         return os.fstat(descriptor).st_size
 
-    def reserve(self, descriptor: int, length: int) -> None:
-        """Have the file system set bytes aside, so that writing them later cannot fail."""
-        os.posix_fallocate(descriptor, 0, length)
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        """Write all of data at offset."""
-        written = os.pwrite(descriptor, data, offset)
-        while written < len(data):
-            written += os.pwrite(descriptor, data[written:], offset + written)
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        """Write all parts, one after the other, at offset."""
+        for start in range(0, len(parts), _PARTS_A_CALL):
+            some = parts[start : start + _PARTS_A_CALL]
+            length = sum(map(len, some))
+            written = os.pwritev(descriptor, some, offset)
+            while written < length:
+                written += os.pwrite(descriptor, b"".join(some)[written:], offset + written)
+            offset += length
 
     def read(self, descriptor: int, length: int, offset: int) -> bytes:
         """Return the bytes at offset; fewer at the file's end."""
@@ -106,3 +117,12 @@ class SystemFiles:
     def remove(self, path: Path) -> None:
         """Remove a file that may be absent."""
         path.unlink(missing_ok=True)
+
+
+_PARTS_A_CALL = 1024
+"""The least IOV_MAX that POSIX systems of today have."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a file call failed for want of space only."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -1,12 +1,12 @@
 """What the store does when its medium fails: name it, try again, give way, go on in memory.
 
-*The file system is full*: the reserve is given back, the quota falls to what is in use, and the
-transaction is tried again; it evicts as much as it brings. What finds no room even so is refused.
+*The file system is full*: the medium lives in the files that it has, with a lower quota, and says
+DISK_FULL; see disk.
 
 *An I/O error, once or twice*: the files are opened and read again, the transaction is repeated
 (MEDIUM_RETRIED).
 
-*Damaged bytes*: opening again finds out, quarantines and restores; see recovery.
+*Damaged bytes*: opening again finds out, repairs and tells; see recovery.
 
 *An I/O error that stays, a read-only remount, a directory that cannot be used*: memory takes over
 (MEDIUM_FAILED). Bundles on the medium wait there. Each scrub looks whether it works again; then
@@ -14,22 +14,17 @@ what memory holds is put on it in one transaction (MEDIUM_RETURNED).
 """
 
 import secrets
-import sqlite3
 
 from flight.relay.settings import StoreSettings
-from flight.relay.store.disk import DiskMedium
+from flight.relay.store.disk import BusyError, DiskMedium
 from flight.relay.store.files import Files
 from flight.relay.store.ram import RamMedium
-from flight.relay.store.reserve import is_full
-from flight.relay.store.schema import BusyError, Connect, DurabilityError
 from flight.relay.store.values import (
     UNSOLICITED,
     Delete,
     Entry,
     Operation,
-    Put,
     Reason,
-    Refused,
     Report,
     Result,
     Scrub,
@@ -37,13 +32,11 @@ from flight.relay.store.values import (
     Trouble,
 )
 
-_FAILURES = (sqlite3.Error, OSError, DurabilityError)
-
 
 class GuardedMedium:
     """A disk medium for as long as it can be had, then memory."""
 
-    def __init__(self, settings: StoreSettings, files: Files, connect: Connect) -> None:
+    def __init__(self, settings: StoreSettings, files: Files) -> None:
         """Open the disk, or memory where the disk fails.
 
         Raises:
@@ -51,7 +44,6 @@ class GuardedMedium:
         """
         self._settings = settings
         self._files = files
-        self._connect = connect
         self._reports: list[Result] = []
         self._disk: DiskMedium | None = None
         # What is on the disk is unknown if it never opens: these numbers are hardly any of its.
@@ -62,7 +54,7 @@ class GuardedMedium:
         """Of the disk's entries, those that were let go while it could not be written."""
         try:
             self._open()
-        except _FAILURES:
+        except OSError:
             self._open_again()
 
     @property
@@ -92,8 +84,8 @@ class GuardedMedium:
     def tidy(self) -> list[Result]:
         """Do what can wait; return the reports of what failed, and of what opening found."""
         try:
-            self._now.tidy()
-        except _FAILURES as error:
+            self._reports += self._now.tidy()
+        except OSError as error:
             self._recover(error)
         reports, self._reports = self._reports, []
         return reports
@@ -111,59 +103,37 @@ class GuardedMedium:
         return self._ram if self._disk is None else self._disk
 
     def _apply(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
-        is_full = False
-        for _ in range(_ATTEMPTS):
+        told = 0 if self._disk is None else self._disk.sequence
+        for attempt in range(_ATTEMPTS):
+            if self._disk is None:
+                break
             try:
-                return self._now.apply(operations)
-            except _FAILURES as error:
-                is_full = _is_full(error)
+                if attempt:
+                    return self._disk.repeat(operations, told)
+                return self._disk.apply(operations)
+            except OSError as error:
                 self._recover(error)
-        if is_full:
-            return self._apply_without_puts(operations)
-        self._give_up()
-        return self._now.apply(operations)
-
-    def _apply_without_puts(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
-        """Refuse what comes and let go what goes: the last step on a full file system."""
-        results: list[Result] = [
-            Refused(ticket) for ticket, operation in operations if isinstance(operation, Put)
-        ]
-        rest = tuple(pair for pair in operations if not isinstance(pair[1], Put))
-        try:
-            return [*results, *self._now.apply(rest)]
-        except _FAILURES:
+        if self._disk is not None:
             self._give_up()
-            return [*results, *self._now.apply(rest)]
+        return self._ram.apply(operations)
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, error: OSError) -> None:
         """Open again after a failure: the catalogue may be ahead of the medium."""
         if self._disk is None:
             raise error
-        before = self._disk
-        if not _is_full(error):
-            before.close()
-            self._open_again()
-            return
-        quota_bytes = before.give_reserve()
-        before.close()
-        try:
-            self._open().tighten(quota_bytes)
-            self._tell(Trouble.DISK_FULL)
-        except _FAILURES:
-            self._give_up()
+        self._disk.close()
+        self._open_again()
 
     def _open_again(self) -> None:
         try:
             self._open()
             self._tell(Trouble.MEDIUM_RETRIED)
-        except _FAILURES:
+        except OSError:
             self._give_up()
 
-    def _open(self) -> DiskMedium:
-        disk = DiskMedium(self._settings, self._files, self._connect)
-        self._reports.extend(disk.reports)
-        self._disk = disk
-        return disk
+    def _open(self) -> None:
+        self._disk = DiskMedium(self._settings, self._files)
+        self._reports += self._disk.take_reports()
 
     def _give_up(self) -> None:
         """Go on in memory, with numbers that the disk has not given out."""
@@ -187,8 +157,8 @@ class GuardedMedium:
     def _come_home(self) -> list[Result]:
         """Try the disk again, and put on it what memory holds; nothing changes if it fails."""
         try:
-            disk = DiskMedium(self._settings, self._files, self._connect)
-        except (*_FAILURES, BusyError):
+            disk = DiskMedium(self._settings, self._files)
+        except (OSError, BusyError):
             return []
         refuge = self._ram.refuge(self._gone)
         if disk.sequence > self._first_in_ram:
@@ -197,13 +167,12 @@ class GuardedMedium:
             return []
         try:
             results = disk.take_in(refuge)
-        except _FAILURES:
+        except OSError:
             disk.close()
             return []
         self._disk = disk
         self._ram.close()
         self._gone.clear()
-        self._reports.extend(disk.reports)
         self._tell(Trouble.MEDIUM_RETURNED, len(refuge.entries))
         return results
 
@@ -212,19 +181,13 @@ class GuardedMedium:
 
 
 _ATTEMPTS = 3
-"""Tries of one transaction; on a full file system each has less to live on."""
+"""Tries of one transaction."""
 
 _FAR = 1 << 61
 """Where numbers begin that are given out before the disk was ever open."""
 
 _AHEAD = 1 << 32
 """Numbers given out in memory begin this far ahead, so that none is a disk entry's."""
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return is_full(error)
-    return "full" in str(error)
 
 
 __all__ = ["BusyError", "GuardedMedium"]

@@ -1,8 +1,8 @@
-"""The high-water mark: a copy of the ledger outside the database.
+"""The high-water mark: a copy of the ledger outside the log.
 
-A flipped bit in the write-ahead log makes sqlite drop every commit from there on, silently; the
-mark tells. It is written after each commit and not synced at once: then it can only be behind
-the database after a power cut, never ahead, so "ahead" always means loss. Two slots, written in
+A damaged last commit looks like one that a power cut tore before it was acknowledged; the mark
+tells the two apart. It is written after commits and not synced at once: then it can only be
+behind the log after a power cut, never ahead, so "ahead" always means loss. Two slots, written in
 turn, survive a torn write.
 """
 
@@ -13,8 +13,8 @@ from flight.relay.store.files import Files
 from flight.relay.store.records import Ledger, crc_of
 
 SLOT_BYTES = 512
-_MARK = struct.Struct(">8sQQQQQI")
-_MAGIC = b"farsidHW"
+_MARK = struct.Struct(">8sQQQQ")
+_MAGIC = b"farsidH2"
 
 
 class HighWater:
@@ -24,14 +24,17 @@ class HighWater:
         """Open the file; a new one has no valid slot."""
         self._files = files
         self._descriptor = files.open(path)
-        files.reserve(self._descriptor, 2 * SLOT_BYTES)
+
+    def lock(self) -> bool:
+        """Take the store; False: another process has it."""
+        return self._files.lock(self._descriptor)
 
     def begin(self) -> None:
-        """Make the slots of a new store sound, before its database is made.
+        """Make the slots of a new store sound, before its log is made.
 
-        A mark that is there already stays: the database has gone, and that must be told.
+        A mark that is there already stays: the log has gone, and that must be told.
         """
-        if self.read()[0] is None:
+        if self.read()[0] in {None, Ledger()}:
             self.write_both(Ledger())
 
     def read(self) -> tuple[Ledger | None, int]:
@@ -44,11 +47,11 @@ class HighWater:
 
     def write(self, ledger: Ledger) -> None:
         """Write the ledger into the slot whose turn it is."""
-        self._files.write(self._descriptor, _pack_slot(ledger), SLOT_BYTES * (ledger.commit & 1))
+        self._files.write(self._descriptor, (_pack_slot(ledger),), SLOT_BYTES * (ledger.commit & 1))
 
     def write_both(self, ledger: Ledger) -> None:
         """Write the ledger into both slots and sync: a new file, or a repaired one."""
-        self._files.write(self._descriptor, _pack_slot(ledger) * 2, 0)
+        self._files.write(self._descriptor, (_pack_slot(ledger),) * 2, 0)
         self.sync()
 
     def sync(self) -> None:
@@ -61,15 +64,7 @@ class HighWater:
 
 
 def _pack_slot(ledger: Ledger) -> bytes:
-    mark = _MARK.pack(
-        _MAGIC,
-        ledger.commit,
-        ledger.sequence,
-        ledger.others,
-        ledger.total,
-        ledger.created,
-        ledger.boots,
-    ).ljust(SLOT_BYTES - 4, b"\0")
+    mark = _MARK.pack(_MAGIC, *ledger).ljust(SLOT_BYTES - 4, b"\0")
     return mark + crc_of(mark).to_bytes(4, "big")
 
 

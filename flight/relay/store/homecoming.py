@@ -40,11 +40,11 @@ def bring_home(plan: Plan, refuge: Refuge) -> list[Result]:
     Results: Buried for what finds no room, Missing for what the medium or the memory had twice,
     and Found for each bundle and tombstone that waited on the medium.
     """
-    results: list[Result] = []
+    results = plan.results
     for reason in Reason:
         numbers = tuple(number for number, why in refuge.gone.items() if why == reason)
         if numbers:
-            results += plan.delete(UNSOLICITED, Delete(numbers, reason))
+            plan.delete(UNSOLICITED, Delete(numbers, reason))
     waited = [
         entry
         for entry in plan.catalogue.entries.values()
@@ -64,8 +64,6 @@ def bring_home(plan: Plan, refuge: Refuge) -> list[Result]:
             twice.add(entry.sequence)
             continue
         results += plan.adopt(entry, data)
-    # Rows are written in the order of their numbers; the last one carries the ledger.
-    plan.inserts = dict(sorted(plan.inserts.items()))
     results += [Missing(UNSOLICITED, number) for number in sorted(twice)]
     results += [Found(UNSOLICITED, entry) for entry in waited if entry.sequence not in twice]
     return [one for one in results if not isinstance(one, Stored)]

@@ -4,11 +4,10 @@ The catalogue is changed while planning; if the transaction then fails, the medi
 anew, so that the catalogue always says what is on the medium.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flight.relay.settings import StoreSettings
-from flight.relay.store.catalogue import Catalogue
+from flight.relay.store.catalogue import BUNDLE, Catalogue
 from flight.relay.store.records import TOMBSTONE_ITEMS, pack_tombstone
 from flight.relay.store.values import (
     UNSOLICITED,
@@ -17,67 +16,75 @@ from flight.relay.store.values import (
     Deleted,
     Duplicate,
     Entry,
-    Extent,
     Kind,
     Put,
     Reason,
     Refused,
     Result,
     Stored,
+    stub_of,
 )
 
 
 @dataclass(slots=True)
 class Plan:
-    """The rows that one transaction writes, takes away and puts in place of others."""
+    """What one transaction brings, and what goes with it."""
 
     catalogue: Catalogue
     settings: StoreSettings
-    allocate: Callable[[int], Extent | None]
-    """Returns a place for a blob, or None: it goes into its row."""
     sequence: int
     """The last one given out."""
     created: int
     inserts: dict[int, tuple[Entry, bytes]] = field(default_factory=dict)
-    updates: dict[int, Entry] = field(default_factory=dict)
-    deletes: set[int] = field(default_factory=set)
-    freed: list[Extent] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+    """Numbers that leave nothing."""
+    seen: set[int] = field(default_factory=set)
+    """Numbers that leave their identity."""
+    untold: set[int] = field(default_factory=set)
+    """Numbers given out by a try that failed after it was durable: nobody knows of them yet."""
+    results: list[Result] = field(default_factory=list)
+    """Of what was put and deleted, in order."""
     evicted: int = 0
     uncounted: int = 0
 
-    def put(self, ticket: int, put: Put) -> list[Result]:
+    def put(self, ticket: int, put: Put) -> None:
         """Plan for one bundle to be kept, and for others to go if there is no room."""
-        known = self.catalogue.identities.get(put.identity)
+        data, identity, label, priority, expires_dtn_ms, left_ms, received, created, clears = put
+        catalogue = self.catalogue
+        known = catalogue.identities.get(identity)
         if known is not None:
             # Our own come twice only when a transaction is repeated that had gone well after all.
-            entry = self.catalogue.entries[known]
-            return [Duplicate(ticket) if put.received else Stored(ticket, entry)]
-        victims = self.catalogue.victims(
-            len(put.data), priority=put.priority, received=put.received
-        )
+            is_stored = not received or known in self.untold
+            self.untold.discard(known)
+            entry = catalogue.entries[known]
+            self.results.append(Stored(ticket, entry) if is_stored else Duplicate(ticket))
+            return
+        length = len(data)
+        victims = catalogue.victims(length, priority=priority, received=received)
         if victims is None:
-            return [Refused(ticket)]
-        results: list[Result] = list(self.bury(victims, Reason.EVICTED)) if victims else []
-        self.evicted += len(victims)
-        for sequence in put.clears:
-            self._drop(sequence)
-        length = len(put.data)
+            self.results.append(Refused(ticket))
+            return
+        if victims:
+            self.results += self.bury(victims, Reason.EVICTED)
+            self.evicted += len(victims)
+        for number in clears:
+            self._drop(number)
+        self.sequence = sequence = self.sequence + 1
         entry = Entry(
-            self._next(),
-            Kind.BUNDLE,
-            put.received,
-            put.priority,
-            put.identity,
-            put.label,
+            sequence,
+            BUNDLE,
+            received,
+            priority,
+            identity,
+            label,
             length,
-            put.expires_dtn_ms,
-            put.left_ms,
-            self.allocate(length) if length >= self.settings.blob_bytes else None,
+            expires_dtn_ms,
+            left_ms,
         )
-        self._insert(entry, put.data)
-        self.created = max(self.created, put.created)
-        results.append(Stored(ticket, entry))
-        return results
+        self.inserts[sequence] = (entry, data)
+        catalogue.add(entry)
+        self.created = max(self.created, created)
+        self.results.append(Stored(ticket, entry))
 
     def adopt(self, entry: Entry, data: bytes) -> list[Buried]:
         """Plan for an entry from elsewhere to be kept under its number, or to be buried."""
@@ -93,22 +100,19 @@ class Plan:
             buried = self.bury(victims, Reason.EVICTED) if victims else []
         else:
             buried = []
-        is_blob = len(data) >= self.settings.blob_bytes
-        self._insert(entry._replace(extent=self.allocate(len(data)) if is_blob else None), data)
+        self._insert(entry, data)
         return buried
 
-    def delete(self, ticket: int, delete: Delete) -> list[Result]:
+    def delete(self, ticket: int, delete: Delete) -> None:
         """Plan for entries to go; those that have gone already are passed over."""
-        results: list[Result] = []
         if delete.reason == Reason.DONE:
             for sequence in delete.sequences:
                 self._drop(sequence)
         else:
             found = (self.catalogue.entries.get(sequence) for sequence in delete.sequences)
             present = [e for e in found if e is not None and e.kind == Kind.BUNDLE]
-            results.extend(self.bury(present, delete.reason))
-        results.append(Deleted(ticket))
-        return results
+            self.results += self.bury(present, delete.reason)
+        self.results.append(Deleted(ticket))
 
     def bury(self, entries: list[Entry], reason: Reason) -> list[Buried]:
         """Plan for bundles to go, and for tombstones that name them."""
@@ -128,20 +132,10 @@ class Plan:
         for entry in entries:
             self._drop(entry.sequence, keep_identity=False)
 
-    def finish(self) -> bool:
-        """Make sure that the last row carries the ledger; False: there is nothing to write."""
-        if not (self.inserts or self.updates or self.deletes):
-            return False
-        for sequence in self.catalogue.numbers(Kind.LEDGER):
-            if sequence not in self.inserts:
-                self._drop(sequence)
-        if not self.inserts:
-            self.stamp()
-        return True
-
-    def stamp(self) -> None:
-        """Plan a row that brings nothing but the ledger."""
-        self._insert(Entry(self._next(), Kind.LEDGER), b"")
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.inserts or self.gone or self.seen)
 
     def _next(self) -> int:
         self.sequence += 1
@@ -164,8 +158,6 @@ class Plan:
         entry = self.catalogue.entries.get(sequence)
         if entry is None:
             return
-        if entry.extent is not None:
-            self.freed.append(entry.extent)
         if entry.kind == Kind.BUNDLE and entry.received and keep_identity:
             self._keep_identity(entry)
             return
@@ -173,18 +165,18 @@ class Plan:
         self._erase(sequence)
 
     def _keep_identity(self, entry: Entry) -> None:
-        stub = Entry(entry.sequence, Kind.SEEN, True, entry.priority, entry.identity)
+        stub = stub_of(entry)
         self.catalogue.replace(stub)
         if entry.sequence in self.inserts:
             self.inserts[entry.sequence] = (stub, b"")
         else:
-            self.updates[entry.sequence] = stub
+            self.seen.add(entry.sequence)
         if self.catalogue.count(Kind.SEEN) > self.settings.seen_limit:
             oldest = self.catalogue.oldest(Kind.SEEN)
             self.catalogue.remove(oldest)
             self._erase(oldest.sequence)
 
     def _erase(self, sequence: int) -> None:
-        self.updates.pop(sequence, None)
+        self.seen.discard(sequence)
         if self.inserts.pop(sequence, None) is None:
-            self.deletes.add(sequence)
+            self.gone.add(sequence)

@@ -15,12 +15,12 @@ class Quarantine:
         self._directory = directory
         self._limit = limit
 
-    def move(self, *paths: Path) -> None:
-        """Take the files away from where they are; absent ones are passed over."""
+    def move(self, *paths: Path) -> int:
+        """Take files away from where they are, and return how many."""
         for path in paths:
-            if path.exists():
-                self._files.rename(path, self._next(path))
+            self._files.rename(path, self._next(path))
         self._prune()
+        return len(paths)
 
     def copy(self, *paths: Path) -> None:
         """Keep the files as they are now; absent ones are passed over, and a full disk too."""

@@ -8,7 +8,6 @@ from flight.relay.store.homecoming import Refuge
 from flight.relay.store.plan import Plan
 from flight.relay.store.values import (
     Entry,
-    Extent,
     Fetch,
     Fetched,
     Kind,
@@ -46,8 +45,8 @@ class RamMedium:
 
     def apply(self, operations: tuple[tuple[int, Operation], ...]) -> list[Result]:
         """Do (ticket, operation) pairs."""
-        plan = Plan(self._catalogue, self._settings, _nowhere, self._sequence, self.created)
-        results: list[Result] = []
+        plan = Plan(self._catalogue, self._settings, self._sequence, self.created)
+        results = plan.results
         for ticket, operation in operations:
             if isinstance(operation, Fetch):
                 data = self._read(plan, operation.sequence)
@@ -59,9 +58,9 @@ class RamMedium:
             elif isinstance(operation, Scrub):
                 results.append(Scrubbed(ticket, 0))
             elif isinstance(operation, Put):
-                results.extend(plan.put(ticket, operation))
+                plan.put(ticket, operation)
             else:
-                results.extend(plan.delete(ticket, operation))
+                plan.delete(ticket, operation)
         self._keep(plan)
         return results
 
@@ -89,15 +88,15 @@ class RamMedium:
     def _read(self, plan: Plan, sequence: int) -> bytes | None:
         if sequence in plan.inserts:
             return plan.inserts[sequence][1]
-        gone = sequence in plan.deletes or sequence in plan.updates
+        gone = sequence in plan.gone or sequence in plan.seen
         return None if gone else self._data.get(sequence)
 
     def _keep(self, plan: Plan) -> None:
         self._sequence, self.created = plan.sequence, plan.created
         self._evicted += plan.evicted
         self._uncounted += plan.uncounted
-        self._commits += bool(plan.inserts or plan.updates or plan.deletes)
-        for sequence in (*plan.deletes, *plan.updates):
+        self._commits += not plan.is_empty
+        for sequence in (*plan.gone, *plan.seen):
             self._data.pop(sequence, None)
         for sequence, (entry, data) in plan.inserts.items():
             if entry.kind != Kind.SEEN:
@@ -125,7 +124,3 @@ def describe(
         uncounted=uncounted,
         degraded=degraded,
     )
-
-
-def _nowhere(_length: int) -> Extent | None:
-    return None

@@ -1,26 +1,36 @@
-"""One entry as the bytes of one row, the ledger inside it, and what a tombstone holds.
+"""What commits and tombstones say, as bytes, and the checks that they carry.
 
-The last row of each commit carries the ledger: how many entries there are besides, the sum of
-their weights, the commit's number. So the last row of all vouches for the others, at no further
-page written. A row's CRC-32C covers every byte before the CRC, and, for blobs, the CRC of
-the bytes in the segment file. A row names itself (magic, sequence number, lengths), so that it
-can be found in a damaged file without sqlite's help.
+A commit is one stretch of the log, in whole pages:
+
+    head | data of each new entry, one after the other | the head once more | zeros
+
+The head names every entry, with the CRC-32C of its data, and every number that has gone; its own
+CRC-32C covers it all. It is there twice, so that no single flipped bit costs more than the one
+bundle whose data it is in. A head names its place too (generation of the file, offset in it), so
+that neither what an earlier use of the file has left nor a bundle that holds a log is taken for a
+commit.
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import google_crc32c
 
-from flight.relay.store.values import Entry, Extent, Kind, Reason
+from flight.relay.store.values import Entry, Kind, Reason
 
-MAGIC = b"fsR1"
-"""Begins every row; the digit is the layout's version."""
+PAGE_BYTES = 4096
+"""Commits begin at multiples of it: what is acknowledged is never written over in part."""
 
-_HEADER = struct.Struct(">4sQBBBHHIQqIQIQIQQI")
-_IN_ROW = 0xFFFFFFFF
-WEIGHT_MODULUS = 1 << 64
+MAGIC = b"fsL1"
+"""Begins every head; the digit is the layout's version."""
+
+_PREFIX = struct.Struct(">4sIQQQ")
+_FIXED = struct.Struct(">7Q4I")
+_LINE = struct.Struct(">QBBBHHIQqI")
+_NUMBER_BYTES = 8
+_CRC_BYTES = 4
 
 _TOMB_HEAD = struct.Struct(">BH")
 _TOMB_ITEM = struct.Struct(">HBI")
@@ -34,32 +44,58 @@ class DamagedError(Exception):
 
 
 class Ledger(NamedTuple):
-    """What the database ought to hold; a copy lives in the high-water file."""
+    """How far the store has come; a copy lives in the high-water file."""
 
     commit: int = 0
     """Counts commits since the store was made."""
     sequence: int = 0
     """The last entry's."""
-    others: int = 0
-    """Entries besides the last."""
-    total: int = 0
-    """Sum of their weights, modulo WEIGHT_MODULUS."""
     created: int = 0
     """The highest creation sequence number so far."""
     boots: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row, read and checked."""
+class Commit(NamedTuple):
+    """What one commit changes, and what it vouches for."""
 
-    entry: Entry
     ledger: Ledger
-    data: bytes
-    """Empty where the entry has an extent."""
-    data_crc: int
-    weight: int
-    """What it adds to the ledger's total: number and CRC side by side."""
+    after: int
+    """The number of the commit before."""
+    oldest: int
+    """The oldest generation that the log needs."""
+    living: int
+    """Entries that there are, after it."""
+    entries: Sequence[Entry]
+    """New ones, and old ones that moved here."""
+    checks: Sequence[int]
+    """CRC-32C of each one's data."""
+    gone: Sequence[int]
+    """Numbers that left nothing."""
+    seen: Sequence[int]
+    """Numbers that left their identity."""
+    scars: Sequence[int]
+    """Commits of the log that are known to be worn, or to follow upon missing ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A head as it was read: where it belongs, and what it says, still packed."""
+
+    generation: int
+    offset: int
+    """Where its commit begins."""
+    data_bytes: int
+    raw: bytes
+
+    @property
+    def data_at(self) -> int:
+        """Where the first entry's data begin."""
+        return self.offset + len(self.raw)
+
+    @property
+    def end(self) -> int:
+        """Where the next commit begins."""
+        return self.offset + commit_bytes(len(self.raw), self.data_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,72 +112,85 @@ def crc_of(data: bytes) -> int:
     return int(google_crc32c.value(data))
 
 
-def pack_row(entry: Entry, data: bytes, data_crc: int, ledger: Ledger) -> tuple[bytes, int]:
-    """Return the row's bytes and its weight.
-
-    ``data`` is empty for an entry with an extent, and ``data_crc`` 0 for one without. Of the
-    ledger, the sequence is not written: the row's own number says it.
-    """
-    sequence, kind, received, priority, identity, label, length, expires, left, extent = entry
-    segment, offset = (_IN_ROW, 0) if extent is None else (extent.segment, extent.offset)
-    header = _HEADER.pack(
-        MAGIC,
-        sequence,
-        kind,
-        received,
-        priority,
-        len(identity),
-        len(label),
-        length,
-        expires,
-        left,
-        segment,
-        offset,
-        data_crc,
-        ledger.commit,
-        ledger.others,
-        ledger.total,
-        ledger.created,
-        ledger.boots,
-    )
-    body = b"".join((header, identity, label, data))
-    crc = google_crc32c.value(body)
-    return body + crc.to_bytes(4, "big"), sequence << 32 | crc
+def pack_commit(commit: Commit) -> bytes:
+    """Return what a head says, without its place."""
+    ledger, after, oldest, living, entries, checks, gone, seen, scars = commit
+    fixed = (*ledger, after, oldest, living, len(entries), len(gone), len(seen), len(scars))
+    parts = [_FIXED.pack(*fixed), struct.pack(f">{sum(fixed[-3:])}Q", *gone, *seen, *scars)]
+    pack = _LINE.pack
+    for entry, check in zip(entries, checks, strict=True):
+        number, kind, received, priority, identity, label, length, expires_ms, left_ms = entry
+        line = pack(
+            number,
+            kind,
+            received,
+            priority,
+            len(identity),
+            len(label),
+            length,
+            expires_ms,
+            left_ms,
+            check,
+        )
+        parts += (line, identity, label)
+    return b"".join(parts)
 
 
-def read_row(record: bytes) -> Row:
-    """Return the row that begins ``record``, checked; what follows it is not looked at.
+def pack_head(body: bytes, *, generation: int, offset: int, data_bytes: int) -> bytes:
+    """Return the head that says ``body`` at a place in the log."""
+    head = _PREFIX.pack(MAGIC, len(body), generation, offset, data_bytes) + body
+    return head + crc_of(head).to_bytes(_CRC_BYTES, "big")
 
-    Raises:
-        DamagedError: the bytes are not a row as it was written.
-    """
-    if len(record) < _HEADER.size or record[:4] != MAGIC:
-        raise DamagedError("not a record")
-    _, sequence, kind, received, priority, identity_bytes, label_bytes, length, *rest = (
-        _HEADER.unpack_from(record)
-    )
-    expires, left, segment, offset, data_crc, commit, count, total, created, boots = rest
-    label_at = _HEADER.size + identity_bytes
-    data_at = label_at + label_bytes
-    end = data_at + (length if segment == _IN_ROW else 0)
-    body = record[:end]
-    crc = int(google_crc32c.value(body))
-    if record[end : end + 4] != crc.to_bytes(4, "big"):
-        raise DamagedError(f"entry {sequence}: CRC")
-    entry = Entry(
-        sequence=sequence,
-        kind=Kind(kind),
-        received=bool(received),
-        priority=priority,
-        identity=body[_HEADER.size : label_at],
-        label=body[label_at:data_at],
-        length=length,
-        expires_dtn_ms=expires,
-        left_ms=left,
-        extent=None if segment == _IN_ROW else Extent(segment, offset, length),
-    )
-    ledger = Ledger(commit, sequence, count, total, created, boots)
-    return Row(entry, ledger, body[data_at:], data_crc, sequence << 32 | crc)
+
+def head_bytes(body: bytes) -> int:
+    """Return the length of the head that pack_head makes."""
+    return _PREFIX.size + len(body) + _CRC_BYTES
+
+
+def commit_bytes(head: int, data: int) -> int:
+    """Return the length of a commit, in whole pages, from its head's and its data's."""
+    return -(-(2 * head + data) // PAGE_BYTES) * PAGE_BYTES
+
+
+def length_of_head(begin: bytes) -> int:
+    """Return how long a head says it is, from its first bytes, unchecked."""
+    if len(begin) < _PREFIX.size:
+        return 0
+    return int(_PREFIX.unpack_from(begin)[1]) + _PREFIX.size + _CRC_BYTES
+
+
+def read_head(content: bytes, at: int, *, generation: int | None = None) -> Head | None:
+    """Return the head at a place in a file, or None: there is none, or not of the generation."""
+    if content[at : at + 4] != MAGIC or at + _PREFIX.size > len(content):
+        return None
+    _, length, written, offset, data_bytes = _PREFIX.unpack_from(content, at)
+    if generation is not None and written != generation:
+        return None
+    end = at + _PREFIX.size + length
+    crc = crc_of(content[at:end])
+    if content[end : end + _CRC_BYTES] != crc.to_bytes(_CRC_BYTES, "big"):
+        return None
+    return Head(written, offset, data_bytes, content[at : end + _CRC_BYTES])
+
+
+def read_commit(head: Head) -> Commit:
+    """Return what a head says; its CRC has vouched for the bytes."""
+    raw, at = head.raw, _PREFIX.size
+    *ledger, after, oldest, living, count, gone, seen, scars = _FIXED.unpack_from(raw, at)
+    at += _FIXED.size
+    numbers = struct.unpack_from(f">{gone + seen + scars}Q", raw, at)
+    at += _NUMBER_BYTES * len(numbers)
+    entries, checks = [], []
+    for _ in range(count):
+        line = _LINE.unpack_from(raw, at)
+        number, kind, received, priority, identity_bytes, label_bytes, *rest, check = line
+        label_at = at + _LINE.size + identity_bytes
+        identity, label = raw[at + _LINE.size : label_at], raw[label_at : label_at + label_bytes]
+        at = label_at + label_bytes
+        entries.append(Entry(number, Kind(kind), bool(received), priority, identity, label, *rest))
+        checks.append(check)
+    lists = numbers[:gone], numbers[gone : gone + seen], numbers[gone + seen :]
+    return Commit(Ledger(*ledger), after, oldest, living, entries, checks, *lists)
 
 
 def pack_tombstone(reason: Reason, buried: tuple[Entry, ...]) -> bytes:

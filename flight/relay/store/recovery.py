@@ -1,68 +1,73 @@
-"""Opening a database that may be damaged: what is sound, what is lost, what can be had back.
+"""Reading a log that may be damaged: what is sound, what is lost, what has to be written again.
 
-Every trouble is told. Three witnesses are compared: the rows (each with its CRC), the ledger in
-the last row, and the high-water mark outside. Where they disagree, the files are searched byte
-by byte for rows that sqlite no longer shows: after a flip in the write-ahead log the commits
-behind it still lie there. A bundle found again may have been passed on already; the next node
-knows its identity, so it is better sent twice than lost.
+Every trouble is told. The commits of a log form a chain (each names the one before), the last one
+says how many entries there are, and the high-water mark outside says how far the chain went. A
+power cut can only tear the last commit, and only before it was acknowledged: the mark, written
+after the sync, is not that far. The same tear in a commit that the mark knows is damage.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import chain
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from flight.relay.store.files import Files
-from flight.relay.store.quarantine import Quarantine
+from flight.relay.store.log import Log, LogFile, Place
 from flight.relay.store.records import (
     MAGIC,
-    WEIGHT_MODULUS,
-    DamagedError,
+    Commit,
+    Head,
     Ledger,
-    Row,
     crc_of,
-    read_row,
+    read_commit,
+    read_head,
 )
-from flight.relay.store.schema import Connect, is_ours, log_of, prepare
-from flight.relay.store.segments import SegmentFiles
-from flight.relay.store.values import UNSOLICITED, Entry, Report, Trouble
-
-_WINDOW_BYTES = 1 << 20
-_LONGEST_ROW = 1 << 13
+from flight.relay.store.values import UNSOLICITED, Entry, Kind, Report, Trouble, stub_of
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where a database lives, and how it is opened."""
+class Read:
+    """One commit as it was found."""
 
-    path: Path
-    files: Files
-    quarantine: Quarantine
-    connect: Connect
-    max_bytes: int
+    file: LogFile
+    head: Head
+    commit: Commit
+    damaged: frozenset[int]
+    """Numbers of entries whose data fail their CRC."""
+    is_worn: bool
+    """One of the two heads is damaged."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte that counts is as it was written."""
+        return not (self.damaged or self.is_worn)
+
+    def is_torn(self, mark: Ledger) -> bool:
+        """Whether a power cut may have torn it: the mark does not know it yet."""
+        return not self.is_whole and self.commit.ledger.commit > mark.commit
 
 
 @dataclass(slots=True)
 class Found:
-    """What a database holds."""
+    """What a log holds."""
 
-    rows: dict[int, Row] = field(default_factory=dict)
-    """Sound ones, oldest first; of those that the database shows, without their data."""
+    entries: dict[int, tuple[Entry, Place]] = field(default_factory=dict)
+    """By number, oldest first; damaged ones too."""
     damaged: list[int] = field(default_factory=list)
-    """Numbers of rows that failed their check."""
-    restored: list[int] = field(default_factory=list)
-    """Of ``rows``, those that the database does not show (any more)."""
+    """Numbers of entries whose data fail their CRC."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """The last commit's."""
+    used: dict[int, LogFile] = field(default_factory=dict)
+    """Files by their generation."""
+    at: int = 0
+    """Where the next commit goes in the newest."""
+    newest: int = 0
+    """The newest generation that was ever begun, used or not."""
+    suspects: list[LogFile] = field(default_factory=list)
+    """Files in which something is newly wrong."""
+    scars: list[int] = field(default_factory=list)
+    """Numbers of commits that are worn, or before which others are missing: told, once."""
+    again: list[Read] = field(default_factory=list)
+    """Commits to be written again: worn ones, and the last, which a failed sync may have left in
+    the kernel's memory only."""
     reports: list[Report] = field(default_factory=list)
-
-    @property
-    def ledger(self) -> Ledger:
-        """The last sound row's ledger; the first one's of an empty store."""
-        restored = set(self.restored)
-        shown = (number for number in reversed(self.rows) if number not in restored)
-        last = next(shown, None)
-        return Ledger() if last is None else self.rows[last].ledger
 
     def tell(self, trouble: Trouble, count: int) -> None:
         """Add a report where there is something to count."""
@@ -70,178 +75,143 @@ class Found:
             self.reports.append(Report(UNSOLICITED, trouble, count))
 
 
-def open_database(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
-    """Return a connection and everything sound in the database, restored rows included.
-
-    The restored rows are not in the database yet, the damaged ones still are.
+def recover(log: Log, mark: Ledger) -> Found:
+    """Return what the files of a log hold, compared with what they ought to hold.
 
     Raises:
-        BusyError: another process owns it.
-        DurabilityError: sqlite will not wait for the medium.
-        sqlite3.Error, OSError: the medium fails, rather than being damaged.
+        OSError: the medium fails, rather than being damaged.
     """
-    try:
-        connection, found = _open_and_read(site, mark)
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise
-        # A failing controller can make sound pages look wrong once: look again before believing.
-        try:
-            connection, found = _open_and_read(site, mark)
-        except sqlite3.DatabaseError as second:
-            if not is_damage(second):
-                raise
-            return _start_anew(site, mark)
-    _compare(found, mark)
-    if found.reports:
-        site.quarantine.copy(site.path, log_of(site.path))
-        _restore(found, _search_all(site), mark)
-    return connection, found
-
-
-def drop_overwritten(found: Found, segments: SegmentFiles) -> None:
-    """Claim the places of the rows shown, and leave out restored rows that have lost theirs."""
-    restored = set(found.restored)
-    entries = [row.entry for number, row in found.rows.items() if number not in restored]
-    segments.claim([entry.extent for entry in entries if entry.extent is not None])
-    taken = {entry.extent for entry in entries}
-    for number in found.restored:
-        row = found.rows[number]
-        extent = row.entry.extent
-        if extent is not None and (
-            extent in taken or crc_of(segments.read(extent)) != row.data_crc
-        ):
-            del found.rows[number]
-    found.restored = [number for number in found.restored if number in found.rows]
-
-
-def rewrite_last_blobs(found: Found, segments: SegmentFiles) -> list[Entry]:
-    """Make sure of the blobs that a power cut may have caught between two syncs.
-
-    Sound ones are written again: after a failed sync the kernel shows bytes that the medium does
-    not have. The others are returned: they were never acknowledged, or are damaged since.
-
-    Raises:
-        OSError: the medium fails.
-    """
-    last = found.ledger.commit
-    torn = []
-    for row in found.rows.values():
-        extent = row.entry.extent
-        if extent is not None and row.ledger.commit == last:
-            blob = segments.read(extent)
-            if len(blob) == extent.length and crc_of(blob) == row.data_crc:
-                segments.write(extent, blob)
-            else:
-                torn.append(row.entry)
-    segments.start_sync()
-    segments.finish_sync()
-    return torn
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether sqlite says that the file's bytes are wrong, not that the medium or the space fails.
-
-    The result code is in the error from Python 3.11 on; in 3.10 the class tells: sqlite's CORRUPT
-    and NOTADB come as DatabaseError itself, a broken schema as an OperationalError that says so.
-    """
-    words = str(error)
-    return type(error) is sqlite3.DatabaseError or any(
-        word in words for word in ("malformed", "no such", "unsupported file format", "syntax")
-    )
-
-
-def _open_and_read(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
-    connection = site.connect(site.path)
-    try:
-        if not is_ours(connection) and mark.commit:
-            raise sqlite3.DatabaseError("the table is no longer there")
-        prepare(connection, max_bytes=site.max_bytes)
-        return connection, _read(connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _read(connection: sqlite3.Connection) -> Found:
-    found = Found()
-    for number, record in connection.execute(
-        "SELECT sequence, record FROM entry ORDER BY sequence"
-    ):
-        try:
-            row = read_row(record if isinstance(record, bytes) else b"")
-            if row.entry.sequence != number:
-                raise DamagedError(f"entry {row.entry.sequence} under number {number}")
-        except DamagedError:
-            found.damaged.append(number)
-        else:
-            found.rows[number] = replace(row, data=b"")
+    everything = [read for file in log.present for read in read_file(file, log.whole(file))]
+    found = Found(newest=max((read.head.generation for read in everything), default=0))
+    chain, unfinished = _chain(everything, mark)
+    if chain:
+        _replay(found, chain)
+        _examine(found, chain)
+    found.tell(Trouble.COMMITS_LOST, max(mark.commit - found.ledger.commit, 0))
+    if chain:
+        _compare(found, chain[-1].commit.living)
+    found.tell(Trouble.UNFINISHED, unfinished)
     return found
 
 
-def _compare(found: Found, mark: Ledger) -> None:
-    found.tell(Trouble.ROWS_DAMAGED, len(found.damaged))
-    ledger = found.ledger
-    if found.damaged and (not found.rows or found.damaged[-1] > next(reversed(found.rows))):
-        return  # the ledger went with the last row; the damage is told
-    others = len(found.rows) + len(found.damaged) - 1
-    total = sum(row.weight for row in found.rows.values())
-    if found.rows:
-        found.tell(Trouble.ROWS_MISSING, max(0, ledger.others - others))
-        total = (total - found.rows[ledger.sequence].weight) % WEIGHT_MODULUS
-        if not found.reports and (others, total) != (ledger.others, ledger.total):
-            found.tell(Trouble.LEDGER_MISMATCH, len(found.rows))
-    found.tell(Trouble.COMMITS_LOST, max(0, mark.commit - ledger.commit))
+def read_file(file: LogFile, content: bytes) -> Iterator[Read]:
+    """Yield the commits of a file's present generation, in their order."""
+    first = read_head(content, 0)
+    if first is None or first.offset != 0:
+        first = max(_search(content, 0, None), key=lambda head: head.generation, default=None)
+    at = 0
+    while first is not None:
+        head = find_head(content, at, first.generation)
+        if head is None:
+            return
+        yield _check(file, content, head)
+        at = head.end
 
 
-def _restore(found: Found, searched: Iterable[Row], mark: Ledger) -> None:
-    shown = found.ledger
-    damaged = set(found.damaged)
-    told = {report.trouble for report in found.reports}
-    anything = bool(told - {Trouble.ROWS_DAMAGED, Trouble.COMMITS_LOST})
-    best: dict[int, Row] = {}
-    for row in searched:
-        number = row.entry.sequence
-        newer = row.ledger.commit > shown.commit and mark.commit > shown.commit
-        if number in found.rows and not newer:
-            continue
-        if anything or newer or number in damaged:
-            rival = best.get(number)
-            if rival is None or rival.ledger.commit < row.ledger.commit:
-                best[number] = row
-    found.restored = sorted(best)
-    found.rows = dict(sorted((found.rows | best).items()))
+def find_head(content: bytes, at: int, generation: int) -> Head | None:
+    """Return the head of the commit at a place, or of the next behind it that has a sound one.
+
+    Past a generation's end there is only what an earlier one left, or half a commit.
+    """
+    head = read_head(content, at, generation=generation)
+    if head is not None and head.offset == at:
+        return head
+    return next((h for h in _search(content, at, generation) if h.offset >= at), None)
 
 
-def _start_anew(site: Site, mark: Ledger) -> tuple[sqlite3.Connection, Found]:
-    found = Found()
-    found.reports.append(Report(UNSOLICITED, Trouble.DATABASE_QUARANTINED))
-    _restore(found, _search_all(site), Ledger())
-    found.reports[0] = Report(UNSOLICITED, Trouble.DATABASE_QUARANTINED, len(found.restored))
-    if not (mark.commit or found.restored):
-        found.reports.clear()  # the power went while the first database was being made
-    site.quarantine.move(site.path, log_of(site.path))
-    connection = site.connect(site.path)
-    prepare(connection, max_bytes=site.max_bytes)
-    return connection, found
+def _search(content: bytes, at: int, generation: int | None) -> Iterator[Head]:
+    """Yield every sound head from a place on, of a generation, first and second copies alike."""
+    while (at := content.find(MAGIC, at)) >= 0:
+        head = read_head(content, at, generation=generation)
+        if head is not None:
+            yield head
+        at += 1
 
 
-def _search_all(site: Site) -> Iterator[Row]:
-    return chain(_search(site.files, site.path), _search(site.files, log_of(site.path)))
+def _check(file: LogFile, content: bytes, head: Head) -> Read:
+    commit = read_commit(head)
+    at = head.data_at
+    damaged = set()
+    for entry, check in zip(commit.entries, commit.checks, strict=True):
+        if crc_of(content[at : at + entry.length]) != check:
+            damaged.add(entry.sequence)
+        at += entry.length
+    both = content[head.offset : head.data_at], content[at : at + len(head.raw)]
+    return Read(file, head, commit, frozenset(damaged), is_worn=both != (head.raw, head.raw))
 
 
-def _search(files: Files, path: Path) -> Iterator[Row]:
-    """Return every sound row in a file, wherever it lies and however old."""
-    if not path.exists():
-        return
-    descriptor = files.open(path)
-    try:
-        for start in range(0, files.size(descriptor), _WINDOW_BYTES):
-            window = files.read(descriptor, _WINDOW_BYTES + _LONGEST_ROW, start)
-            at = window.find(MAGIC)
-            while 0 <= at < _WINDOW_BYTES:
-                with suppress(DamagedError):
-                    yield read_row(window[at : at + _LONGEST_ROW])
-                at = window.find(MAGIC, at + 1)
-    finally:
-        files.close(descriptor)
+def _chain(everything: list[Read], mark: Ledger) -> tuple[list[Read], int]:
+    """Return the commits that the last one is built on, and how many entries were taken back.
+
+    The last one is the last of the last life. What a power cut tore before it is not: the next
+    life went on from the one before, in whatever file, and may not have written over it.
+    """
+    everything.sort(key=lambda read: (read.commit.ledger.boots, read.commit.ledger.commit))
+    unfinished = 0
+    while everything and everything[-1].is_torn(mark):
+        unfinished += len(everything.pop().commit.entries)
+    if not everything:
+        return [], unfinished
+    last = everything[-1]
+    kept = [last]
+    everything.sort(key=lambda read: (read.commit.ledger.commit, read.commit.ledger.boots))
+    for read in reversed(everything):
+        is_needed = read.head.generation >= last.commit.oldest
+        if is_needed and read.commit.ledger.commit <= kept[-1].commit.after:
+            kept.append(read)
+    return kept[::-1], unfinished
+
+
+def _replay(found: Found, chain: Sequence[Read]) -> None:
+    entries = found.entries
+    damaged: dict[int, bool] = {}
+    for read in chain:
+        for number in read.commit.seen:
+            known = entries.get(number)
+            if known is not None:
+                entries[number] = (stub_of(known[0]), known[1])
+        for number in read.commit.gone:
+            entries.pop(number, None)
+        at = read.head.data_at
+        for entry, check in zip(read.commit.entries, read.commit.checks, strict=True):
+            entries[entry.sequence] = entry, (read.head.generation, read.head.offset, at, check)
+            damaged[entry.sequence] = entry.sequence in read.damaged
+            at += entry.length
+        found.used[read.head.generation] = read.file
+    found.entries = dict(sorted(entries.items()))
+    found.damaged = [
+        number
+        for number, (entry, _) in found.entries.items()
+        if damaged[number] and entry.kind != Kind.SEEN
+    ]
+    found.ledger, found.at = chain[-1].commit.ledger, chain[-1].head.end
+
+
+def _examine(found: Found, chain: Sequence[Read]) -> None:
+    """Look for commits that are missing before others, and for worn ones; tell what is new."""
+    known = frozenset(chain[-1].commit.scars)
+    before = chain[0].commit.after
+    if (chain[0].head.generation, chain[0].head.offset) != (chain[-1].commit.oldest, 0):
+        before -= 1  # one at least
+    lost = mended = 0
+    for read in chain:
+        number, gap = read.commit.ledger.commit, read.commit.after - before
+        before = number
+        if gap or read.is_worn:
+            found.scars.append(number)
+        if number not in known:
+            lost += max(gap, 0)
+            mended += read.is_worn
+            if gap or not read.is_whole:
+                found.suspects.append(read.file)
+            found.again += [read] if read.is_worn and read is not chain[-1] else []
+    found.again.append(chain[-1])
+    found.tell(Trouble.COMMITS_LOST, lost)
+    found.tell(Trouble.MENDED, mended)
+
+
+def _compare(found: Found, living: int) -> None:
+    there = len(found.entries)
+    found.tell(Trouble.ROWS_MISSING, max(living - there, 0))
+    if there != living and not found.reports:
+        found.tell(Trouble.LEDGER_MISMATCH, there)

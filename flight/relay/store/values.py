@@ -23,8 +23,6 @@ class Kind(IntEnum):
     """The identity of a received bundle that has gone; it makes a second arrival a duplicate."""
     TOMBSTONE = 3
     """Names bundles that were given up; itself to be sent."""
-    LEDGER = 4
-    """Carries the ledger of a commit that brought nothing else."""
 
 
 class Reason(IntEnum):
@@ -40,15 +38,6 @@ class Reason(IntEnum):
     """By an operator."""
     REFUSED = 6
     """The bundle's own bytes or its security did not stand a check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Where a blob lies in the segment files."""
-
-    segment: int
-    offset: int
-    length: int
 
 
 class Entry(NamedTuple):
@@ -70,7 +59,11 @@ class Entry(NamedTuple):
     """0: unknown, then left_ms counts."""
     left_ms: int = 0
     """Lifetime left when it was put."""
-    extent: Extent | None = None
+
+
+def stub_of(entry: Entry) -> Entry:
+    """Return what stays of a received bundle that has gone: its identity."""
+    return Entry(entry.sequence, Kind.SEEN, True, entry.priority, entry.identity)
 
 
 class Put(NamedTuple):
@@ -195,25 +188,27 @@ class Trouble(IntEnum):
     ROWS_DAMAGED = 1
     """Entries failed their CRC; count: how many."""
     ROWS_MISSING = 2
-    """The ledger knows more entries than the database holds; count: how many."""
+    """The last commit knows more entries than the log holds; count: how many."""
     COMMITS_LOST = 3
-    """The database is older than the high-water mark; count: how many commits."""
-    DATABASE_QUARANTINED = 4
-    """count: entries salvaged into a new database."""
+    """The log has a gap, or is older than the high-water mark; count: how many commits."""
+    FILES_QUARANTINED = 4
+    """Files are of another format than this software reads; count: how many."""
     HIGH_WATER_DAMAGED = 5
     """count: slots that failed their CRC, or 2 where the file is missing."""
     DISK_FULL = 6
-    """The file system is full; the reserve was given back."""
+    """The file system is full: the store lives in the files that it has."""
     MEDIUM_FAILED = 7
     """The medium cannot be written: the store works in memory from here on."""
     MEDIUM_RETURNED = 11
     """The medium works again, and what was kept in memory is on it; count: entries brought."""
     MEDIUM_RETRIED = 8
-    """A write failed once and went well after the database was opened again."""
+    """A write failed once and went well after the files were opened again."""
     UNFINISHED = 10
     """The last commit was cut off before it was acknowledged; count: its entries taken back."""
     LEDGER_MISMATCH = 9
-    """Entries and ledger disagree though each is sound; count: entries in the database."""
+    """The log holds more entries than its last commit knows; count: entries there."""
+    MENDED = 12
+    """Damage that cost nothing was made good from a second copy; count: commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +252,7 @@ class Medium(Protocol):
         """Do (ticket, operation) pairs in one transaction; return once they are durable."""
 
     def tidy(self) -> list[Result]:
-        """Do what can wait until results are told: checkpoints, the reserve."""
+        """Do what can wait until results are told: room for what comes."""
 
     def status(self) -> StoreStatus:
         """Return the counters."""
@@ -298,7 +293,7 @@ class Store(Protocol):
         """Return, and forget, the results so far, in order."""
 
     def status(self) -> StoreStatus:
-        """Return the counters as of the last commit."""
+        """Return the counters; those of a commit may follow soon after its results."""
 
     def close(self) -> None:
         """Finish what is queued and let the medium go."""

@@ -8,6 +8,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
+from itertools import chain
 from queue import SimpleQueue
 
 from flight.relay.settings import StoreSettings
@@ -26,10 +27,13 @@ class ThreadedStore:
         self.created = medium.created
         self._status = medium.status()
         self._ticket = 0
-        self._waiting: SimpleQueue[tuple[int, Operation] | None] = SimpleQueue()
-        self._done: deque[Result] = deque(medium.tidy())
+        self._waiting: deque[tuple[int, Operation]] = deque()
+        self._is_asleep = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._is_closing = False
+        self._done: deque[list[Result]] = deque([medium.tidy()])
         self._failure: Future[None] = Future()
-        self._eventfd = os.eventfd(len(self._done), os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._eventfd = os.eventfd(len(self._done[0]), os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
 
@@ -40,11 +44,15 @@ class ThreadedStore:
 
     def submit(self, operation: Operation) -> int | None:
         """Queue one operation and return its ticket, or None when the queue is full."""
-        if self._waiting.qsize() >= self._settings.queue_limit:
+        waiting = self._waiting
+        if len(waiting) >= self._settings.queue_limit:
             return None
-        self._ticket += 1
-        self._waiting.put((self._ticket, operation))
-        return self._ticket
+        self._ticket = ticket = self._ticket + 1
+        waiting.append((ticket, operation))
+        if self._is_asleep:
+            self._is_asleep = False
+            self._wake.put(None)
+        return ticket
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while results wait."""
@@ -62,15 +70,16 @@ class ThreadedStore:
             os.eventfd_read(self._eventfd)
         except BlockingIOError:
             return ()
-        return tuple(self._done.popleft() for _ in range(len(self._done)))
+        return tuple(chain.from_iterable(self._done.popleft() for _ in range(len(self._done))))
 
     def status(self) -> StoreStatus:
-        """Return the counters as of the last commit."""
+        """Return the counters; those of a commit follow soon after its results."""
         return self._status
 
     def close(self) -> None:
         """Finish what is queued and let the medium go."""
-        self._waiting.put(None)
+        self._is_closing = True
+        self._wake.put(None)
         self._thread.join()
         os.close(self._eventfd)
 
@@ -79,6 +88,7 @@ class ThreadedStore:
             while batch := self._take_batch():
                 self._tell(self._medium.apply(batch))
                 self._tell(self._medium.tidy())
+                self._status = self._medium.status()
         except BaseException as error:  # noqa: BLE001  the control thread must see it and die of it
             self._failure.set_exception(error)
             os.eventfd_write(self._eventfd, 1)
@@ -87,22 +97,22 @@ class ThreadedStore:
 
     def _take_batch(self) -> tuple[tuple[int, Operation], ...]:
         """Wait for work and return all there is, up to the limit; empty: the end."""
-        batch: list[tuple[int, Operation]] = []
-        item = self._waiting.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == self._settings.batch_limit or self._waiting.empty():
-                return tuple(batch)
-            item = self._waiting.get()
-        if batch:
-            self._waiting.put(None)  # found the end behind some work: come back for it
-        return tuple(batch)
+        waiting = self._waiting
+        while not waiting:
+            if self._is_closing:
+                return ()
+            # Asleep before looking once more: what comes after the look finds it so, and wakes.
+            self._is_asleep = True
+            if not waiting and not self._is_closing:
+                self._wake.get()
+            self._is_asleep = False
+        count = min(len(waiting), self._settings.batch_limit)
+        return tuple(waiting.popleft() for _ in range(count))
 
     def _tell(self, results: list[Result]) -> None:
         if results:
-            self._done.extend(results)
+            self._done.append(results)
             os.eventfd_write(self._eventfd, 1)
-            self._status = self._medium.status()
 
 
 class InlineStore:
