@@ -23,6 +23,9 @@ MAX_DEPTH = 16
 
 _SHORT_UINTS = tuple(bytes([value]) for value in range(24))
 
+_SIZES = (*[1] * 24, 2, 3, 5, 9)
+"""Bytes of a head, by the low five bits of its first."""
+
 
 def encode_uint(value: int) -> bytes:
     """Return an unsigned integer in its shortest form (RFC 8949 section 4.2.1)."""
@@ -73,7 +76,10 @@ def read_uint(data: bytes, at: int) -> tuple[int, int]:
         return first, at + 1
     if first > 0x1B:
         raise WireError("not an unsigned integer")
-    return _read_argument(data, at + 1, first)
+    end = at + _SIZES[first]
+    if end > len(data):
+        raise WireError("bytes end within an integer")
+    return int.from_bytes(data[at + 1 : end], "big"), end
 
 
 def read_head(data: bytes, at: int) -> tuple[int, int, int]:
@@ -89,8 +95,12 @@ def read_head(data: bytes, at: int) -> tuple[int, int, int]:
     value = first & 0x1F
     if value < 24:
         return first >> 5, value, at + 1
-    value, at = _read_argument(data, at + 1, value)
-    return first >> 5, value, at
+    if value > 0x1B:
+        raise WireError("indefinite or reserved length")
+    end = at + _SIZES[value]
+    if end > len(data):
+        raise WireError("bytes end within a head")
+    return first >> 5, int.from_bytes(data[at + 1 : end], "big"), end
 
 
 def read_array(data: bytes, at: int) -> tuple[int, int]:
@@ -173,13 +183,3 @@ def skip_item(data: bytes, at: int, *, depth: int = MAX_DEPTH) -> int:
     elif major == TAG:
         return skip_item(data, at, depth=depth - 1)
     return at
-
-
-def _read_argument(data: bytes, at: int, additional: int) -> tuple[int, int]:
-    """Return the argument that follows a head's first byte, and the place after it."""
-    if additional > 27:
-        raise WireError("indefinite or reserved length")
-    end = at + (1 << (additional - 24))
-    if end > len(data):
-        raise WireError("bytes end within a head")
-    return int.from_bytes(data[at:end], "big"), end

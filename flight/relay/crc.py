@@ -9,6 +9,8 @@ import google_crc32c
 class CrcType(IntEnum):
     """Which checksum a block carries (RFC 9171 section 4.2.1)."""
 
+    __hash__ = int.__hash__  # in C, where an enum's own is in Python
+
     NONE = 0
     CRC16 = 1
     """CRC-16/X-25, two bytes."""

@@ -33,7 +33,7 @@ from flight.relay.node import (
 from flight.relay.settings import NodeSettings, StoreSettings
 from flight.relay.status import Status
 from flight.relay.store import Store, open_store
-from flight.relay.store.values import Reason
+from flight.relay.store.values import Delete, Operation, Reason
 from hil_tests.rung1_unit.test_node import HOUR_MS, SEEDS, T0, World, plan, ram, settings, world
 
 
@@ -260,6 +260,39 @@ def test_deliveries_wait_in_the_store_beyond_the_limit() -> None:
     there.network.nodes["2"].release(there.deliveries[0], there.network.now())
     there.run(1)
     assert len(there.deliveries) == 3
+
+
+def test_what_is_released_in_one_turn_goes_from_the_store_in_one_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Operation] = []
+
+    store = ram()
+    submit = store.submit
+
+    def overhear(operation: Operation) -> int | None:
+        asked.append(operation)
+        return submit(operation)
+
+    monkeypatch.setattr(store, "submit", overhear)
+    there = world(1, 2, stores={2: store})
+    there.releases = False
+    for number in range(5):
+        there.send("1", bytes([number]), ipn(2, 65))
+    there.run(5)
+    node, now = there.network.nodes["2"], there.network.now()
+    asked.clear()
+    for delivery in there.deliveries:
+        node.release(delivery, now)
+    assert asked == []
+    assert node.next_deadline_ns() == now.mono_ns, "the next turn is due at once"
+    node.take_datagrams()
+    (gone,) = asked
+    assert isinstance(gone, Delete)
+    assert len(gone.sequences) == 5
+    assert node.next_deadline_ns() != now.mono_ns
+    node.store_ready(now)
+    assert node.status(now).store.bundles == 0
 
 
 def test_a_store_without_room_says_so() -> None:

@@ -40,8 +40,6 @@ class End:
         )
         settings = NodeSettings(own, (LinkSettings(peer, ltp),))
         self.node = Node(settings, store, plan, now, seed=1)
-        self.deadline_ns = 0
-        """When to turn next, whatever comes."""
 
     def turn(self) -> Instant:
         """Receive, act, send; return the instant of it."""
@@ -53,9 +51,13 @@ class End:
         datagrams = [datagram for _, datagram in node.take_datagrams()]
         if datagrams:
             self.port.send(datagrams, now)
-        deadline_ns = node.next_deadline_ns()
-        self.deadline_ns = now.mono_ns + DAY_MS if deadline_ns is None else deadline_ns
         return now
+
+    @property
+    def deadline_ns(self) -> int:
+        """When to turn next, whatever comes."""
+        deadline_ns = self.node.next_deadline_ns()
+        return self._clock.now().mono_ns + DAY_MS if deadline_ns is None else deadline_ns
 
     def encoded(self, payload: bytes) -> bytes:
         """Return the bundle that the node makes of a payload, as it goes on the link."""

@@ -27,6 +27,8 @@ from flight.relay.errors import WireError
 KNOWN_TYPES = frozenset(BlockType)
 """Types of block that this node processes."""
 
+_SECURITY = frozenset({BlockType.INTEGRITY, BlockType.CONFIDENTIALITY})
+
 MAX_LIFETIME_MS = 100 * 366 * 86_400_000
 """No bundle is kept longer, whatever it asks for (RFC 9171 section 4.3.1 leaves that to us)."""
 
@@ -53,7 +55,12 @@ def admit_bundle(bundle: Bundle, *, known: frozenset[int] = KNOWN_TYPES) -> Admi
     deleted = False
     encrypted = security_targets(bundle, BlockType.CONFIDENTIALITY)
     for block in bundle.blocks:
-        reason = _trouble(bundle, block, known=known, encrypted=block.number in encrypted)
+        if block.type == BlockType.PAYLOAD:
+            continue
+        if block.type not in known:
+            reason: Reason | None = Reason.BLOCK_UNSUPPORTED
+        else:
+            reason = None if block.number in encrypted else _trouble(bundle, block)
         if reason is None:
             continue
         if block.flags & BlockFlag.REPORT_UNPROCESSED:
@@ -124,24 +131,16 @@ def security_targets(bundle: Bundle, *block_types: BlockType) -> frozenset[int]:
     return frozenset(targets)
 
 
-def _trouble(
-    bundle: Bundle, block: CanonicalBlock, *, known: frozenset[int], encrypted: bool
-) -> Reason | None:
-    """Return why a block cannot be processed, or None when it can."""
-    if block.type == BlockType.PAYLOAD:
-        return None
-    if block.type not in known:
-        return Reason.BLOCK_UNSUPPORTED
-    if encrypted:
-        return None
+def _trouble(bundle: Bundle, block: CanonicalBlock) -> Reason | None:
+    """Return why a block of a known type cannot be processed, or None when it can."""
     try:
-        if block.type == BlockType.PREVIOUS_NODE:
+        if block.type == BlockType.HOP_COUNT:
+            hop_count(bundle)
+        elif block.type == BlockType.PREVIOUS_NODE:
             previous_node(bundle)
         elif block.type == BlockType.BUNDLE_AGE:
             bundle_age_ms(bundle)
-        elif block.type == BlockType.HOP_COUNT:
-            hop_count(bundle)
-        elif block.type in {BlockType.INTEGRITY, BlockType.CONFIDENTIALITY}:
+        elif block.type in _SECURITY:
             read_security_block(block.data)
     except WireError:
         return Reason.BLOCK_UNINTELLIGIBLE

@@ -29,8 +29,17 @@ MAX_BLOCKS = 64
 MAX_CREATED_MS = (1 << 62) - 1
 """Latest creation time that is read: with any lifetime added it still fits 64 signed bits."""
 
+_RESERVED = 0
+"""No block has this type."""
+
 _AT_MOST_ONE = frozenset(
-    {BlockType.PAYLOAD, BlockType.PREVIOUS_NODE, BlockType.BUNDLE_AGE, BlockType.HOP_COUNT}
+    {
+        _RESERVED,
+        BlockType.PAYLOAD,
+        BlockType.PREVIOUS_NODE,
+        BlockType.BUNDLE_AGE,
+        BlockType.HOP_COUNT,
+    }
 )
 
 _CRC_TYPES = (CrcType.NONE, CrcType.CRC16, CrcType.CRC32C)
@@ -225,16 +234,12 @@ def _check_blocks(bundle: Bundle) -> None:
         raise WireError("the payload is not the last block")
     if blocks[-1].number != PAYLOAD_NUMBER:
         raise WireError("the payload's number is not 1")
-    numbers = {PRIMARY_NUMBER}
-    types = {0}
-    for block in blocks:
-        if block.number in numbers:
-            raise WireError("a block number is used twice, or is 0")
-        if block.type in types:
-            raise WireError(f"block type {block.type} is reserved, or may be there only once")
-        numbers.add(block.number)
-        if block.type in _AT_MOST_ONE:
-            types.add(block.type)
+    numbers = {block.number for block in blocks}
+    if len(numbers) != len(blocks) or PRIMARY_NUMBER in numbers:
+        raise WireError("a block number is used twice, or is 0")
+    once = [block.type for block in blocks if block.type in _AT_MOST_ONE]
+    if len(once) != len(set(once)) or _RESERVED in once:
+        raise WireError("a block type is reserved, or is there twice and may be only once")
     if bundle.is_fragment:
         end = bundle.primary.fragment_offset + len(bundle.payload)
         if not bundle.payload or end > bundle.primary.total_length:

@@ -9,8 +9,10 @@ A block that was received and not changed is sent as it came. Its checksum was t
 bytes, and so was any signature over it.
 """
 
+from functools import lru_cache
+
 from flight.relay.bundle.values import Bundle, BundleFlag, CanonicalBlock, PrimaryBlock
-from flight.relay.cbor import BREAK, INDEFINITE_ARRAY, encode_bytes, encode_uint
+from flight.relay.cbor import BREAK, BYTES, INDEFINITE_ARRAY, encode_head, encode_uint
 from flight.relay.crc import CRC_BYTES, CrcType, block_crc
 from flight.relay.endpoint import encode_endpoint
 
@@ -42,26 +44,28 @@ def encode_primary(primary: PrimaryBlock) -> bytes:
     ]
     if fragment:
         parts += (encode_uint(primary.fragment_offset), encode_uint(primary.total_length))
-    return _with_crc(primary.crc_type, b"".join(parts))
+    return _with_crc(primary.crc_type, *parts)
 
 
 def encode_canonical(block: CanonicalBlock) -> bytes:
     """Return a canonical block's bytes, its checksum last (RFC 9171 section 4.3.2)."""
-    body = b"".join(
-        (
-            b"\x86" if block.crc_type else b"\x85",
-            encode_uint(block.type),
-            encode_uint(block.number),
-            encode_uint(block.flags),
-            encode_uint(block.crc_type),
-            encode_bytes(block.data),
-        )
-    )
-    return _with_crc(block.crc_type, body)
+    head = _canonical_head(block.type, block.number, block.flags, block.crc_type)
+    return _with_crc(block.crc_type, head, encode_head(BYTES, len(block.data)), block.data)
 
 
-def _with_crc(crc_type: CrcType, body: bytes) -> bytes:
+@lru_cache(maxsize=256)
+def _canonical_head(block_type: int, number: int, flags: int, crc_type: CrcType) -> bytes:
+    """Return a block's items before its data: most blocks have one of a few heads."""
+    items = (block_type, number, flags, crc_type)
+    return b"".join((b"\x86" if crc_type else b"\x85", *map(encode_uint, items)))
+
+
+def _with_crc(crc_type: CrcType, *parts: bytes) -> bytes:
     if not crc_type:
-        return body
-    body += bytes((0x40 | CRC_BYTES[crc_type],))
+        return b"".join(parts)
+    body = b"".join((*parts, _CRC_HEADS[crc_type]))
     return body + block_crc(crc_type, body)
+
+
+_CRC_HEADS = tuple(bytes((0x40 | length,)) for length in CRC_BYTES)
+"""The head of the byte string that a checksum is, by CrcType."""

@@ -48,6 +48,11 @@ class Deliveries:
     _reassembler: Reassembler = field(default_factory=Reassembler)
     _fragments: dict[BundleId, list[int]] = field(default_factory=dict)
 
+    @property
+    def are_waiting(self) -> bool:
+        """Whether bundles are lined up for which there may be no room yet."""
+        return bool(self._ready)
+
     def add(self, held: Held) -> None:
         """Line a bundle up."""
         heappush(self._ready, (held.entry.priority, held.entry.sequence))

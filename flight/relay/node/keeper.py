@@ -93,6 +93,11 @@ class Keeper:
         else:
             self._owed.append(Delete(sequences, reason))
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether bundles have gone of which the store is told at the next flush."""
+        return bool(self._finished)
+
     def scrub(self, count: int) -> None:
         """Let the store check some entries, unless it is busy."""
         self.store.submit(Scrub(count))

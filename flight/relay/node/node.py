@@ -170,18 +170,17 @@ class Node:
     def next_deadline_ns(self) -> int | None:
         """Return the ``mono_ns`` at which to call expire."""
         deadlines = [span.next_deadline_ns() for span in self._spans]
-        deadlines += [
-            self._desk.queues.next_deadline_ns(self._now),
-            self._deliveries.next_deadline_ns(),
-        ]
+        deadlines.append(self._desk.queues.next_deadline_ns(self._now))
+        deadlines.append(self._deliveries.next_deadline_ns())
         if self.settings.scrub_interval_s:
             deadlines.append(self._scrub_ns)
-        if self._chooser.is_behind:
+        if self._chooser.is_behind or self._desk.keeper.is_owing:
             deadlines.append(self._now.mono_ns)
         return min((ns for ns in deadlines if ns is not None), default=None)
 
     def take_datagrams(self) -> tuple[tuple[int, bytes], ...]:
-        """Return, and forget, (link, datagram) pairs to be sent now, in order."""
+        """Return, and forget, (link, datagram) pairs to be sent now; the store hears what went."""
+        self._desk.keeper.flush()
         return tuple(
             (link, datagram)
             for link, span in enumerate(self._spans)
@@ -208,7 +207,8 @@ class Node:
         self._desk.tally.delivered += 1
         self._deliveries.release(delivery.sequences)
         self._desk.finish(delivery.sequences)
-        self._settle(now)
+        if self._deliveries.are_waiting:
+            self._settle(now)
 
     def open_service(self, service: int) -> None:
         """Deliver bundles for a service, which is in no settings, from now on.
