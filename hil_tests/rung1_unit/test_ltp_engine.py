@@ -83,6 +83,26 @@ def test_a_block_is_claimed_only_after_it_is_accepted():
     assert sender.next_deadline_ns() is None
 
 
+def test_a_block_whose_end_came_with_its_mark_damaged_is_not_claimed_before_it_is_accepted():
+    sender, receiver = engines(reorder_ms=0)
+    block = block_of(2_000)
+    sender.send_block(block, key=7, priority=1, now=START)
+    first, last = flow(sender, at(0))
+    assert last[0] == 3  # a checkpoint, the end of the red part and of the block
+    give(receiver, [first, bytes([1]) + last[1:]], at(1.35))
+    assert receiver.take_events() == ()
+    reports = flow(receiver, at(1.4))
+    assert [read_segment(r).claims for r in reports] == [((0, 1_999),)]
+    give(sender, reports, at(2.8))
+    assert sender.take_events() == ()
+    give(receiver, flow(sender, at(2.8)), at(4.2))
+    (received,) = receiver.take_events()
+    assert received == BlockReceived(received.session, 1, block)
+    receiver.accept(received.session, at(4.3))
+    give(sender, flow(receiver, at(4.3)), at(5.7))
+    assert sender.take_events() == (BlockDelivered(7),)
+
+
 def test_segments_fill_the_datagram_and_the_checkpoint_is_small():
     sender, _ = engines(segment_bytes=1400)
     sender.send_block(block_of(20_000), key=1, priority=1, now=START)

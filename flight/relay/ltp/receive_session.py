@@ -166,8 +166,14 @@ class ReceiveSession:
         """Return (lower, upper, claims) of each report that the scope takes.
 
         A long one is split; each part's scope ends where the next part's first claim starts.
+
+        The last byte that is here is not claimed while the end of the red part is unknown. Of a
+        block whose end came with its mark damaged all bytes are here, and not known to be all:
+        the peer would let go of what was never accepted. Now it sends the end again.
         """
-        claims = ranges_within(self.edges, lower, upper)
+        is_open = self.red_end is None and bool(self.edges)
+        known = min(upper, self.edges[-1] - 1) if is_open else upper
+        claims = ranges_within(self.edges, lower, known) if known > lower else []
         parts = [claims[at : at + claims_max] for at in range(0, len(claims), claims_max)]
         bounds = [lower, *(part[0][0] for part in parts[1:]), upper]
         return [(bounds[i], bounds[i + 1], tuple(part)) for i, part in enumerate(parts)]
