@@ -78,7 +78,7 @@ def build_craft(
         )
     )
     feeds = tuple(zip(config.sensors, host.feeds, strict=True))
-    instruments = [_instrument(s.kind, feed, models) for s, feed in feeds if not s.beside]
+    instruments = [_instrument(s, feed, models) for s, feed in feeds if not s.beside]
     # A companion's frames are numbered like those of the sensor that it goes with.
     companions = [Companion(feed, s.beside, round(s.pair_s * 1e9)) for s, feed in feeds if s.beside]
     craft = Craft(
@@ -151,13 +151,14 @@ def _boot_record(
     )
 
 
-def _instrument(kind: SensorKind, feed: Feed, models: dict[str, Usable]) -> Instrument:
+def _instrument(settings: SensorSettings, feed: Feed, models: dict[str, Usable]) -> Instrument:
     """Return a sensor with the task of its kind."""
-    task = next(task for task in TASKS.values() if task.kind is kind)
+    task = next(task for task in TASKS.values() if task.kind is settings.kind)
     if task.name not in models:
         return Instrument(feed, task.name, "", b"", task.without_model)
     usable = models[task.name]
-    return Instrument(feed, task.name, usable.card.name, usable.card.digest, usable.policy)
+    card, policy = usable.card, usable.policy
+    return Instrument(feed, task.name, card.name, card.digest, policy, settings.after)
 
 
 def _sender(node: Node, settings: PayloadSettings) -> Send:

@@ -98,6 +98,8 @@ class Config:
         for sensor in self.sensors:
             if sensor.beside and sensor.beside not in cameras:
                 raise ValueError(f"sensor {sensor.name}: beside {sensor.beside!r} is no camera")
+            if sensor.after and sensor.after not in cameras:
+                raise ValueError(f"sensor {sensor.name}: after {sensor.after!r} is no camera")
         chosen = [s.beside for s in self.sensors if s.beside]
         if len(chosen) != len(set(chosen)):
             raise ValueError("two sensors are beside the same camera")

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from flight.autonomy.decide import DecisionPolicy, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP
-from flight.autonomy.tasks import Policy, conclude
+from flight.autonomy.second_look import Look, beneath
+from flight.autonomy.tasks import Policy, conclude, keep
 from flight.board.archive import FrameArchive
 from flight.board.jobs import Answer, InferJob
 from flight.board.recorder import Recorded, Recorder
@@ -54,6 +55,8 @@ class Instrument:
     model_digest: bytes
     policy: Policy | None
     """None where there is no model and the task cannot do without: no frame gets an answer."""
+    after: str = ""
+    """The sensor that looked before; empty: none did."""
 
 
 class Payload:
@@ -87,6 +90,8 @@ class Payload:
         self._frames: deque[SealedFrame] = deque()
         self._asked: dict[int, tuple[SealedFrame, SealedFrame | None]] = {}
         self._recording: deque[tuple[Recorded, Seen]] = deque()
+        self._looks: dict[str, Look] = {}
+        """By sensor, what its last frame told that the next one after it may need."""
         self._waits_until_ns: int | None = None
         """Until when the first of the frames waits for its companion's."""
         self.steps_made = 0
@@ -177,6 +182,10 @@ class Payload:
             self._step_without(sealed, companion, no_answer, now)
         else:
             said = answer.inference
+            task = self._instruments[sealed.frame.sensor].task
+            look = keep(task, sealed.frame, said.outputs.arrays, said.findings)
+            if look is not None:
+                self._looks[sealed.frame.sensor] = look
             self._step(sealed, companion, said.outputs, said.findings, 0, now)
 
     def recorded(self, now: Instant) -> None:
@@ -206,7 +215,9 @@ class Payload:
         if policy is None:
             self._step_without(sealed, companion, NoAnswer.MODEL_REFUSED, now)
             return
-        question = InferJob(instrument.model, instrument.task, policy, sealed, companion)
+        look = self._looks.pop(instrument.after, None)
+        before = None if look is None else beneath(look, frame)
+        question = InferJob(instrument.model, instrument.task, policy, sealed, companion, before)
         job = self._asker.submit(question, now)
         if job is None:
             self._step_without(sealed, companion, NoAnswer.LATE, now)

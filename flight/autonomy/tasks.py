@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy import mineral, oxides, range_guard, sample, terrain, xrf
+from flight.autonomy import mineral, oxides, range_guard, sample, second_look, terrain, xrf
 from flight.autonomy.decide import DecisionPolicy
 from flight.product.errors import WireError
 from flight.product.values import Finding, Frame, Kind, NoAnswer, SensorKind, Tensor
@@ -89,6 +89,13 @@ def accompany(task: str, frame: Frame, companion: Frame) -> Tensor | None:
     None: it does not fit the frame.
     """
     return range_guard.guard(companion, frame) if task == "terrain" else None
+
+
+def keep(
+    task: str, frame: Frame, outputs: tuple[Tensor, ...], findings: tuple[Finding, ...]
+) -> second_look.Look | None:
+    """Return what of a frame's answer a later frame may need; None: nothing."""
+    return second_look.look_of(frame, outputs, findings) if task == "terrain" else None
 
 
 def conclude(

@@ -3,15 +3,20 @@
 The model is shown contrast, not counts: each pixel against the mean of a wide window around it,
 so that exposure, vignetting and broad patches of albedo drop out, and compressed so that a slope
 of one degree and a black shadow both fit into eight bits. It answers for 64 x 64 cells how
-hazardous and how deep in shadow each one is. What cannot be seen is not safe: shadow counts as
+hazardous and how deep in shadow each one is, and how likely a lander that stands there has a
+hazard under it: the last is no sum of the first, for how sure the model can be depends on the
+light and on the camera, which it sees too. What cannot be seen is not safe: shadow counts as
 hazard, and so does all that lies outside the frame.
 
-A range image, where there is one, may only forbid (``range_guard``); the model only ranks.
+A range image, where there is one, may only forbid (``range_guard``); the model only ranks. What a
+coarser frame said of the same ground (``second_look``) is added to the risk: how whole slopes lean
+is seen from higher up, and what lies on them from close by.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
 from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +25,40 @@ from flight.autonomy.contrast import seen, square
 from flight.autonomy.grid import Integers, Mask, squared_distance, window_sums
 from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
 
-INPUT_PIXELS = 128
+INPUT_PIXELS = 256
 """Rows and columns that the model sees."""
+
+LEAST_PIXELS = 128
+"""Rows and columns of the smallest usable frame; below INPUT_PIXELS a frame is widened."""
 
 CELLS = 64
 """Rows and columns of its answer."""
 
-WINDOW_REACH = 31
-"""Input pixels to either side in the mean against which a pixel is seen."""
+PLANES = 3
+"""What it answers for each: hazard, shadow, risk of a site."""
+
+WINDOW_GRAIN, WINDOW_REACH = 2, 31
+"""Input pixels a side of a block, and blocks to either side, in the mean against which a pixel is
+seen."""
+
+
+SITE_REACH = 1
+SITE_CELLS = (2 * SITE_REACH + 1) ** 2
+"""Cells over which a site's risk is averaged."""
+
+
+FINE_SHARE, COARSE_SHARE = 2, 1
+"""Weights of a frame's own risk and of a coarser look's in their mean."""
+
+
+class Site(NamedTuple):
+    """The cell that risks least, and whether that is little enough to land there."""
+
+    row: int
+    column: int
+    named: bool
+    score: int
+    """Its mean raw risk, rounded up."""
 
 
 class Ground(IntEnum):
@@ -46,14 +77,21 @@ class TerrainPolicy:
     """What turns raw outputs into a site. The thresholds come with the model, in its card."""
 
     hazard_threshold: int = 0
-    """A cell whose raw hazard output is above is hazardous; calibrated on the false-safe rate."""
+    """A cell whose raw hazard output is above is hazardous on the map; calibrated on the false-safe
+    rate."""
+    closed_threshold: int = 0
+    """No site is named with such a cell under a lander; less strict than the map, for the risk
+    tells more of a place than its single cells do."""
     shadow_threshold: int = 0
     """A cell whose raw shadow output is above lies in deep shadow."""
     site_threshold: int = 0
-    """No site is named whose footprint's mean raw hazard output is above; calibrated on the
-    hazardous sites that would be named."""
+    """No site is named whose mean raw risk is above; calibrated on the hazardous sites that would
+    be named."""
+    confirmed_threshold: int = -129
+    """Takes the place of site_threshold where a coarser look had its say in the risk; calibrated
+    in simulated descents. -129: no site is named then."""
     guarded_threshold: int = 0
-    """Takes the place of both hazard_threshold and site_threshold where a range image forbids
+    """Takes the place of both closed_threshold and site_threshold where a range image forbids
     what it measures: the model then only has to see what the laser cannot."""
     footprint_cells: int = 2
     """Clear cells needed around a site's own, whatever the scale."""
@@ -71,21 +109,21 @@ class TerrainPolicy:
 
 
 def prepare(frame: Frame) -> Tensor | None:
-    """Return (1, 128, 128, 1) int8 for the model, or None where the frame is unusable.
+    """Return (1, 256, 256, 1) int8 for the model, or None where the frame is unusable.
 
     A frame that is not square is seen in its central square. Unusable: not an image, smaller
-    than the model's input, black, blank or overexposed.
+    than 128 pixels a side, black, blank or overexposed.
     """
     samples = frame.samples
     if frame.kind is not SensorKind.CAMERA or samples.ndim != 2:
         return None
-    level = seen(samples, INPUT_PIXELS, reach=WINDOW_REACH)
+    level = seen(samples, INPUT_PIXELS, reach=WINDOW_REACH, grain=WINDOW_GRAIN, least=LEAST_PIXELS)
     return None if level is None else level[None, :, :, None]
 
 
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
     """Return (64, 64) Ground classes from a frame's outputs."""
-    hazard, shadow = _planes(outputs)
+    hazard, shadow, _ = _planes(outputs)
     classes = np.zeros(hazard.shape, np.uint8)
     forbidden = _forbidden(outputs)
     if forbidden is not None:
@@ -105,18 +143,19 @@ def conclude(
     """Return the site, or that there is none, and the shares of what stands in a lander's way.
 
     ``shape`` is the frame's (rows, columns) and ``axis`` its (ground sample distance in
-    micrometres,) where that is known. ``outputs`` are the model's (1, 64, 64, 2) and, where there
-    was a range image, what ``range_guard.guard`` said of it.
+    micrometres,) where that is known. ``outputs`` are the model's (1, 64, 64, 3) and, where there
+    was a range image or a coarser look, what ``range_guard.guard`` or ``second_look.beneath`` said.
     """
     classes = classify(outputs, policy)
-    hazard, _ = _planes(outputs)
+    hazard, _, risk = _planes(outputs)
     forbidden = _forbidden(outputs)
     closed = close(outputs, policy, forbidden)
     site = choose_site(
         closed,
-        hazard,
+        risk,
         policy,
         cell_um=cell_size_um(shape, axis),
+        before=_before(outputs),
         guarded=forbidden is not None,
     )
     return (
@@ -131,10 +170,10 @@ def close(
     outputs: tuple[Tensor, ...], policy: TerrainPolicy, forbidden: Mask | None = None
 ) -> Mask:
     """Return (64, 64): True where no lander may stand, for the model or for another sensor."""
-    hazard, shadow = _planes(outputs)
+    hazard, shadow, _ = _planes(outputs)
     dark = shadow > policy.shadow_threshold
     if forbidden is None:
-        return dark | (hazard > policy.hazard_threshold)
+        return dark | (hazard > policy.closed_threshold)
     return dark | forbidden | (hazard > policy.guarded_threshold)
 
 
@@ -145,16 +184,18 @@ def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
 
 def choose_site(
     closed: Mask,
-    hazard: Integers,
+    risk: Integers,
     policy: TerrainPolicy,
     *,
     cell_um: int = 0,
+    before: Integers | None = None,
     guarded: bool = False,
-) -> tuple[int, int] | None:
-    """Return the (row, column) cell whose footprint is clear and looks safest, or None.
+) -> Site:
+    """Return the cell that risks least of those with a clear footprint, or of all if none has one.
 
-    ``guarded``: a range image had its say in ``closed``. Equals are told apart by clearance,
-    then by their order in the map.
+    ``before``: a coarser look's risk, (n, n). ``guarded``: a range image had its say in ``closed``,
+    and how sure the picture can be does not matter. Equals are told apart by clearance, then by
+    their order in the map.
     """
     reach = policy.footprint_cells
     if cell_um:
@@ -163,27 +204,57 @@ def choose_site(
     candidates = clearance > reach * reach
     if cell_um and policy.divert_mm:
         candidates &= _within(policy.divert_mm * 1000 // cell_um)
-    # The mean of the outputs under the footprint tells more than the worst of them: it was set
-    # beside maxima, wider windows and mixtures of both, and none of those named more safe sites.
-    sums = window_sums(hazard, reach)
-    most = policy.guarded_threshold if guarded else policy.site_threshold
-    candidates &= sums <= most * (2 * reach + 1) ** 2
-    if not candidates.any():
-        return None
+    clear = bool(candidates.any())
+    if not clear:
+        edge = 1 + np.minimum(np.arange(CELLS), np.arange(CELLS)[::-1])
+        candidates = np.minimum.outer(edge, edge) > min(reach, CELLS // 2 - 1)
+    sums, weight = _weighed(risk, before)
     safest = candidates & (sums == sums[candidates].min())
     row, column = divmod(int(np.where(safest, clearance, -1).argmax()), CELLS)
-    return row, column
+    score = -(-int(sums[row, column]) // weight)
+    most = policy.site_threshold if before is None else policy.confirmed_threshold
+    return Site(row, column, clear and (guarded or score <= most), score)
 
 
-def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers]:
-    """Return the raw hazard and shadow outputs, each (64, 64)."""
-    output = outputs[0].reshape(CELLS, CELLS, 2).astype(np.int64)
-    return output[:, :, 0], output[:, :, 1]
+def _weighed(risk: Integers, before: Integers | None) -> tuple[Integers, int]:
+    """Return (64, 64) sums of a frame's raw risk and a coarser look's, and of their weights."""
+    sums = site_risk(risk)
+    if before is None:
+        return sums, SITE_CELLS
+    index = np.arange(CELLS) * len(before) // CELLS
+    coarse = before[index[:, None], index]
+    return FINE_SHARE * sums + COARSE_SHARE * SITE_CELLS * coarse, SITE_CELLS * (
+        FINE_SHARE + COARSE_SHARE
+    )
+
+
+def site_risk(risk: Integers) -> Integers:
+    """Return the sum of the raw risk over each cell and its neighbours, SITE_CELLS of them."""
+    return window_sums(risk, SITE_REACH)
+
+
+def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers, Integers]:
+    """Return the raw hazard, shadow and risk outputs, each (64, 64)."""
+    output = outputs[0].reshape(CELLS, CELLS, PLANES).astype(np.int64)
+    return output[:, :, 0], output[:, :, 1], output[:, :, 2]
 
 
 def _forbidden(outputs: tuple[Tensor, ...]) -> Mask | None:
     """Return (64, 64), True where a range image forbids; None where there was none."""
-    return outputs[1].reshape(CELLS, CELLS) != 0 if len(outputs) > 1 else None
+    for aside in outputs[1:]:
+        if aside.size == CELLS * CELLS:
+            forbidden: Mask = aside.reshape(CELLS, CELLS) != 0
+            return forbidden
+    return None
+
+
+def _before(outputs: tuple[Tensor, ...]) -> Integers | None:
+    """Return (n, n) a coarser look's raw risk; None where there was none."""
+    for aside in outputs[1:]:
+        if aside.size < CELLS * CELLS:
+            side = isqrt(aside.size)
+            return aside.reshape(side, side).astype(np.int64)
+    return None
 
 
 def _forbidden_area(forbidden: Mask) -> Finding:
@@ -197,20 +268,21 @@ def _within(reach: int) -> Mask:
     return within
 
 
-def _site_finding(
-    shape: tuple[int, ...], site: tuple[int, int] | None, hazard: Integers, closed: Mask
-) -> Finding:
-    if site is None:
-        return Finding(Kind.NO_SAFE_SITE)
+def _site_finding(shape: tuple[int, ...], site: Site, hazard: Integers, closed: Mask) -> Finding:
     top, left, side = square(shape)
-    row, column = site
+    row, column, named, _ = site
+    place = (
+        top + (2 * row + 1) * side // (2 * CELLS),
+        left + (2 * column + 1) * side // (2 * CELLS),
+    )
+    if not named:
+        return Finding(Kind.NO_SAFE_SITE, *place)
     around = hazard[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
     # To the near side of the nearest closed cell: its centre's distance less half a cell.
-    clear = isqrt(4 * side * side * _squared_distance_from(site, closed)) - side
+    clear = isqrt(4 * side * side * _squared_distance_from((row, column), closed)) - side
     return Finding(
         Kind.SAFE_SITE,
-        row=top + (2 * row + 1) * side // (2 * CELLS),
-        column=left + (2 * column + 1) * side // (2 * CELLS),
+        *place,
         extent=clear // (2 * CELLS),
         score=int(around.sum()) // around.size,
     )

@@ -60,6 +60,7 @@ class Kind(IntEnum):
     HAZARD_AREA = 2
     """score: hazardous share of the frame in 1/1000."""
     NO_SAFE_SITE = 3
+    """row, column: the place that risks least, where a closer look is worth most."""
     SHADOW_AREA = 4
     """score: share of the frame in deep shadow in 1/1000."""
     FORBIDDEN_AREA = 5

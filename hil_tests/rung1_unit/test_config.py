@@ -118,6 +118,19 @@ def test_a_range_sensor_goes_with_one_camera(tmp_path: Path):
             read(tmp_path, text)
 
 
+def test_a_camera_may_look_after_another_camera(tmp_path: Path):
+    hover = LIDAR.replace("lidar", "hover").replace('"range"', '"camera"')
+    hover = hover.replace("beside", "after")
+    sensors = read(tmp_path, BOARD + hover).config.sensors
+    assert [sensor.after for sensor in sensors] == ["", "navcam"]
+    for text, words in (
+        (BOARD + hover.replace("navcam", "radar"), "after 'radar' is no camera"),
+        (BOARD + LIDAR + 'after = "navcam"\n', "after is for a camera"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            read(tmp_path, text)
+
+
 def test_what_a_board_gives_up_is_told_to_the_ground_unless_another_is_named(tmp_path: Path):
     assert read(tmp_path).config.node.tombstones_to == "ipn:30.64"
     other = BOARD.replace("node_number = 10", 'node_number = 10\ntombstones_to = "ipn:31.68"')

@@ -33,7 +33,7 @@ from flight.product.values import (
 )
 from hil_tests.rung1_unit.test_product_records import make_step
 
-OUTPUTS = (np.full((1, 64, 64, 2), -100, np.int8),)
+OUTPUTS = (np.full((1, 64, 64, 3), -100, np.int8),)
 SITE = Finding(Kind.SAFE_SITE, row=100, column=150, extent=20, score=-90)
 
 

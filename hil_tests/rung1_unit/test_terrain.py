@@ -8,6 +8,7 @@ from flight.autonomy.terrain import (
     CELLS,
     INPUT_PIXELS,
     Ground,
+    Site,
     TerrainPolicy,
     choose_site,
     classify,
@@ -29,9 +30,12 @@ def textured(rows: int, columns: int, dtype: type = np.uint8, level: int = 100) 
     return (noise + level).astype(dtype)
 
 
-def answer(hazard: np.ndarray, shadow: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+def answer(
+    hazard: np.ndarray, shadow: np.ndarray | None = None, risk: np.ndarray | None = None
+) -> tuple[np.ndarray, ...]:
     dark = np.full_like(hazard, -100) if shadow is None else shadow
-    return (np.stack([hazard, dark], axis=-1).astype(np.int8)[None],)
+    planes = (hazard, dark, hazard if risk is None else risk)
+    return (np.stack(planes, axis=-1).astype(np.int8)[None],)
 
 
 def clear_map() -> np.ndarray:
@@ -42,7 +46,7 @@ def clear_map() -> np.ndarray:
 def test_a_frame_of_any_size_becomes_one_input(shape: tuple[int, int]) -> None:
     tensor = prepare(camera(textured(*shape)))
     assert tensor is not None
-    assert tensor.shape == (1, 128, 128, 1)
+    assert tensor.shape == (1, 256, 256, 1)
     assert tensor.dtype == np.int8
 
 
@@ -58,10 +62,31 @@ def test_exposure_does_not_change_what_the_model_sees() -> None:
 def test_block_means_are_exact_where_blocks_are_uneven() -> None:
     samples = textured(800, 800)
     means = block_means(samples, INPUT_PIXELS)
-    edges = [i * 800 // 128 for i in range(129)]
-    for row, column in ((0, 0), (3, 77), (127, 127)):
+    edges = [i * 800 // INPUT_PIXELS for i in range(INPUT_PIXELS + 1)]
+    for row, column in ((0, 0), (3, 77), (127, 200), (255, 255)):
         block = samples[edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
         assert means[row, column] == int(block.sum()) * 16 // block.size
+
+
+@pytest.mark.parametrize("side", [128, 131, 200, 255])
+def test_a_small_frame_is_widened_smoothly(side: int) -> None:
+    samples = textured(side, side, np.uint16, level=60_000)
+    means = block_means(samples, INPUT_PIXELS)
+    place = np.clip((np.arange(256) + 0.5) * side / 256 - 0.5, 0, side - 1)
+    rows = np.stack([np.interp(place, np.arange(side), row) for row in samples.astype(float)])
+    expected = np.stack([np.interp(place, np.arange(side), row) for row in rows.T]).T
+    assert np.abs(means / 16 - expected).max() <= 1 / 16
+
+
+def test_a_frame_is_seen_in_full_up_to_256_pixels() -> None:
+    samples = textured(256, 256)
+    before = prepare(camera(samples))
+    samples[100, 100] = 250
+    after = prepare(camera(samples))
+    assert before is not None
+    assert after is not None
+    assert after[0, 100, 100, 0] > 60
+    assert np.count_nonzero(after[0, :, :, 0] > before[0, :, :, 0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -126,6 +151,26 @@ def test_a_site_lies_in_the_central_square_of_a_wide_frame() -> None:
     assert 136 <= site.column < 136 + 7 * 480 // CELLS
 
 
+def test_the_site_is_where_the_model_is_surest_not_where_it_sees_least() -> None:
+    risk = clear_map() + 40
+    risk[30:33, 50:53] = -90
+    site = conclude((256, 256), answer(clear_map(), risk=risk), POLICY)[0]
+    assert (site.row // 4, site.column // 4) == (31, 51)
+    assert site.score == -100
+    doubtful = TerrainPolicy(site_threshold=-91)
+    assert conclude((256, 256), answer(clear_map(), risk=risk), doubtful)[0].kind == (
+        Kind.NO_SAFE_SITE
+    )
+
+
+def test_beside_a_range_image_the_risk_ranks_and_does_not_forbid() -> None:
+    risk = np.full((CELLS, CELLS), 120)
+    risk[30:33, 50:53] = 100
+    outputs = (*answer(clear_map(), risk=risk), np.zeros((1, CELLS, CELLS, 1), np.int8))
+    site = conclude((256, 256), outputs, TerrainPolicy(site_threshold=-120))[0]
+    assert (site.row // 4, site.column // 4) == (31, 51)
+
+
 def test_a_doubtful_site_is_not_named() -> None:
     policy = TerrainPolicy(hazard_threshold=0, site_threshold=-50)
     assert conclude((256, 256), answer(clear_map() + 60), policy)[0].kind == Kind.NO_SAFE_SITE
@@ -136,9 +181,9 @@ def test_a_known_scale_widens_the_footprint() -> None:
     closed = np.ones((CELLS, CELLS), bool)
     closed[20:27, 20:27] = False
     hazard = clear_map().astype(np.int64)
-    assert choose_site(closed, hazard, POLICY) == (23, 23)
+    assert choose_site(closed, hazard, POLICY) == Site(23, 23, named=True, score=-100)
     # Cells of 0.5 m: a clear radius of 2 m is four cells, and seven across are too few.
-    assert choose_site(closed, hazard, POLICY, cell_um=500_000) is None
+    assert not choose_site(closed, hazard, POLICY, cell_um=500_000).named
 
 
 def test_the_divert_limit_forbids_what_lies_too_far() -> None:
@@ -147,8 +192,8 @@ def test_the_divert_limit_forbids_what_lies_too_far() -> None:
     hazard = clear_map().astype(np.int64)
     near = TerrainPolicy(site_threshold=127, divert_mm=20_000)
     far = TerrainPolicy(site_threshold=127, divert_mm=60_000)
-    assert choose_site(closed, hazard, near, cell_um=1_000_000) is None
-    assert choose_site(closed, hazard, far, cell_um=1_000_000) is not None
+    assert not choose_site(closed, hazard, near, cell_um=1_000_000).named
+    assert choose_site(closed, hazard, far, cell_um=1_000_000).named
 
 
 def test_the_model_and_the_range_image_can_each_forbid() -> None:

@@ -105,9 +105,10 @@ def test_the_same_graph_gives_the_same_bytes(write: Callable[[Graph], bytes]) ->
 def test_the_oracle_computes_the_committed_model_bit_for_bit() -> None:
     reader = pytest.importorskip("models.int8.reader", reason="needs the extra [train]")
     model = (MODELS / "terrain" / "model.tflite").read_bytes()
-    frame = np.random.default_rng(4).integers(-128, 128, (1, 128, 128, 1)).astype(np.int8)
+    runtime = load(model, "reference")
+    frame = np.random.default_rng(4).integers(-128, 128, runtime.input_shape).astype(np.int8)
     (expected,) = run(reader.read(model), frame)
-    (got,) = load(model, "reference").invoke(frame)
+    (got,) = runtime.invoke(frame)
     assert np.array_equal(got, expected)
 
 

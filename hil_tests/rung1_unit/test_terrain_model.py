@@ -11,8 +11,16 @@ from flight.board.card import read_card
 from flight.board.known_answer import disagreement, pattern
 from flight.board.runtime import has_golden_kernels, load
 from flight.product.values import Kind
-from models.terrain import data, descents, evaluate
-from models.terrain.scoring import Tally, auc, hazard_threshold, safe_area, site_threshold, tally
+from models.terrain import data, descents, evaluate, sites
+from models.terrain.scoring import (
+    Tally,
+    auc,
+    expected_losses,
+    hazard_threshold,
+    safe_area,
+    site_threshold,
+    tally,
+)
 from models.terrain.sites import choose, distances
 from tools.sim.terrain import FIRST, make_scene
 
@@ -98,9 +106,28 @@ def test_a_threshold_keeps_its_bound_on_new_scenes() -> None:
 
 
 def test_too_few_scenes_promise_nothing() -> None:
-    none_unsafe = np.zeros(500, bool)
-    assert site_threshold(np.full(500, -90), none_unsafe, false_safe=0.001) == -129
-    assert site_threshold(np.full(1500, -90), np.zeros(1500, bool), false_safe=0.001) == 127
+    assert [expected_losses(count, 0.001) for count in (500, 998, 1000, 6000)] == [-1, -1, 0, 5]
+    safe = np.zeros(500, bool)
+    assert site_threshold(np.full(500, -90), safe, most_losses=-1) == -129
+    assert site_threshold(np.full(500, -90), safe, most_losses=0) == 127
+
+
+def test_a_site_threshold_counts_the_losses_that_its_scenes_can_stand() -> None:
+    scores, unsafe = np.repeat(np.arange(-100, 0), 100), np.zeros(10_000, bool)
+    unsafe[[4_050, 4_150, 4_250, 4_350, 4_450]] = True
+    assert site_threshold(scores, unsafe, most_losses=4) == scores[4_450] - 1
+    assert site_threshold(scores, np.zeros(10_000, bool), most_losses=4) == 127
+
+
+def test_a_site_must_be_safe_in_each_calibration_world() -> None:
+    hazard = np.zeros((1_000, 64, 64), bool)
+    hazard[:, 0] = True
+    scores = np.full((1_000, 64, 64, 3), -100, np.int8)
+    scores[:, 0] = 100
+    easy = sites.Trial(scores, hazard, np.full(hazard.shape, 900))
+    hard = sites.Trial(scores, hazard, np.zeros(hazard.shape, np.int64))
+    assert sites.calibrate([easy]).site_threshold == 127
+    assert sites.calibrate([easy, hard]).site_threshold == -101
 
 
 @pytest.mark.parametrize("content", ["nothing", "text", "small", "short"])
@@ -149,17 +176,18 @@ def test_the_report_has_the_promised_keys(
 def test_descents_are_told_by_camera_alone_and_with_ranges() -> None:
     landings = np.array(
         [
-            # coarse, named, unsafe, guarded, guarded unsafe, possible
-            [1, 1, 0, 1, 0, 1],
-            [1, 1, 1, 1, 0, 1],
-            [1, 0, 0, 1, 0, 1],
-            [0, 0, 0, 0, 0, 0],
+            # named and unsafe: by the fine look alone, by both looks, with ranges; possible
+            [0, 0, 1, 0, 1, 0, 1],
+            [1, 1, 1, 1, 1, 0, 1],
+            [0, 0, 0, 0, 1, 0, 1],
+            [0, 0, 0, 0, 0, 0, 0],
         ],
         bool,
     )
     told = descents.shares(landings)
     assert told["camera"]["unsafe_sites"][0] == 0.25
     assert told["camera"]["site_success"][0] == pytest.approx(1 / 3, abs=1e-4)
+    assert told["fine_look_alone"]["site_success"][0] == 0.0
     assert told["with_range_image"]["site_success"][0] == 1.0
     assert told["with_range_image"]["right_that_none"][0] == 1.0
 
@@ -169,7 +197,7 @@ def test_ground_without_a_safe_site_is_what_it_says() -> None:
     safe = (distances(scenes.hazard) > data.FOOTPRINT**2).any(axis=(1, 2))
     assert safe.sum() <= 2
     choices = choose(
-        np.full((8, 64, 64, 2), 100, np.int8), distances(scenes.hazard), TerrainPolicy()
+        np.full((8, 64, 64, 3), 100, np.int8), distances(scenes.hazard), TerrainPolicy()
     )
     assert not choices.named.any()
     assert np.array_equal(choices.possible, safe)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight.autonomy.terrain import CELLS, TerrainPolicy, conclude, prepare
+from flight.autonomy.terrain import CELLS, PLANES, TerrainPolicy, conclude, prepare
 from flight.instant import Instant
 from flight.product.values import Frame, Kind, SensorKind
 
@@ -28,7 +28,7 @@ def test_any_image_is_prepared_or_refused(image: np.ndarray) -> None:
     tensor = prepare(Frame("camera", SensorKind.CAMERA, 0, Instant(0, 0), image))
     if tensor is None:
         return
-    assert tensor.shape == (1, 128, 128, 1)
+    assert tensor.shape == (1, 256, 256, 1)
     assert tensor.dtype == np.int8
     assert min(image.shape) >= 128
 
@@ -40,6 +40,8 @@ def test_any_image_is_prepared_or_refused(image: np.ndarray) -> None:
     st.builds(
         TerrainPolicy,
         hazard_threshold=THRESHOLD,
+        closed_threshold=THRESHOLD,
+        confirmed_threshold=THRESHOLD,
         shadow_threshold=THRESHOLD,
         site_threshold=THRESHOLD,
         guarded_threshold=THRESHOLD,
@@ -49,6 +51,7 @@ def test_any_image_is_prepared_or_refused(image: np.ndarray) -> None:
     ),
     st.one_of(st.just(()), st.tuples(st.integers(1, 10**8))),
     st.booleans(),
+    st.integers(0, CELLS // 2),
 )
 def test_any_output_gives_a_site_inside_the_frame_or_none(
     seed: int,
@@ -56,17 +59,19 @@ def test_any_output_gives_a_site_inside_the_frame_or_none(
     policy: TerrainPolicy,
     axis: tuple[int, ...],
     guarded: bool,
+    before: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     level = rng.integers(-128, 128)
-    raw = np.clip(rng.normal(level, 30, (1, CELLS, CELLS, 2)), -128, 127).astype(np.int8)
+    raw = np.clip(rng.normal(level, 30, (1, CELLS, CELLS, PLANES)), -128, 127).astype(np.int8)
     forbidden = (rng.random((1, CELLS, CELLS, 1)) < 0.01).astype(np.int8)
-    outputs = (raw, forbidden) if guarded else (raw,)
+    coarse = rng.integers(-128, 128, (1, before, before, 1)).astype(np.int8)
+    outputs = (raw, *((forbidden,) if guarded else ()), *((coarse,) if before else ()))
     site, hazard, shadow, *others = conclude(shape, outputs, policy, axis=axis)
     assert len(others) == guarded
     assert site.kind in (Kind.SAFE_SITE, Kind.NO_SAFE_SITE)
+    assert 0 <= site.row < shape[0]
+    assert 0 <= site.column < shape[1]
     if site.kind == Kind.SAFE_SITE:
-        assert 0 <= site.row < shape[0]
-        assert 0 <= site.column < shape[1]
         assert site.extent >= (2 * policy.footprint_cells - 1) * min(shape) // (2 * CELLS)
     assert 0 <= hazard.score + shadow.score <= 1000

@@ -12,6 +12,6 @@ No converter takes part, so the same weights give the same bytes on every run.
     network = MyNetwork()                                # train in float as usual
     network.quantise(batches)                            # fold, calibrate, start rounding
     Adam(network.parameter_groups(1e-4, 1e-3))           # train a little more
-    graph = network.export((1, 128, 128, 1))
+    graph = network.export((1, 256, 256, 1))
     card.save(folder, writer.write(graph), {**card.facts(graph, ...), "policy": {...}})
 """

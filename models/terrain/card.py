@@ -1,6 +1,6 @@
 """The terrain model's card: thresholds from the calibration split, then every measured figure.
 
-    python -m models.terrain.card --frames 4796
+    python -m models.terrain.card --frames 3198
     python -m models.terrain.card --dem FILE.npz --images DIR --descents 2000
 
 The first calibrates and measures the model that is there once more, without training it; the
@@ -17,14 +17,20 @@ from models.terrain import data, descents, evaluate, scorers, sets, sites
 
 FOLDER = Path(__file__).parent
 CALIBRATION_SCENES = 6000
+CALIBRATION_DESCENTS = 1000
+DESCENTS_IN = {"second": 1, "first": 4, "nowhere": 20}
+"""One in so many of the descents asked for is made in each world."""
 TEST_SCENES = 300
-THRESHOLDS = ("hazard_threshold", "shadow_threshold", "site_threshold")
+THRESHOLDS = ("hazard_threshold", "closed_threshold", "shadow_threshold", "site_threshold")
 
 ABOUT = {
-    "purpose": "Camera frame, seen from above, to hazard and shadow for 64 x 64 cells.",
+    "purpose": (
+        "Camera frame, seen from above, to hazard, shadow and the risk of landing there, for "
+        "64 x 64 cells."
+    ),
     "input": (
         "Central square of a gray frame of at least 128 x 128 pixels, 8 to 16 bit, brought to "
-        "128 x 128 and to contrast against its surroundings (flight/autonomy/terrain.py)."
+        "256 x 256 and to contrast against its surroundings (flight/autonomy/terrain.py)."
     ),
     "hazard": (
         "Slope of the footprint (a sixteenth of the frame's side) above 10 degrees, or relief "
@@ -41,15 +47,36 @@ KNOWN_FAILURES = (
     "Ground that leans evenly as a whole looks level to a camera: only a range image tells.",
     "Seen from straight above only: no perspective was trained on.",
     "The second generator was changed once after a result on it was seen: figures favourable.",
-    "A frame of any size is seen at 128 x 128 pixels: small hazards in large frames are lost.",
+    "A frame of any size is seen at 256 x 256 pixels: small hazards in larger frames are lost.",
     (
-        "Without a range image rocks of 0.3 to 0.4 m under a soft camera, and slopes within a "
-        "degree of the limit, are missed; so few sites are named by the picture alone."
+        "By the picture alone few sites are named: rocks of 0.3 to 0.4 m under a soft camera, and "
+        "slopes within a degree of the limit, look like safe ground, and the calibration world is "
+        "steeper (3.5 degrees) than the tests' worlds."
     ),
     (
-        "Tried and not kept: a wider training world (hills, other craters, cameras and light) took "
-        "the safe area on the real height model from 0.42 to 0.27; other scores of a site (maxima, "
-        "wider windows, mixtures) named no more safe ones."
+        "A second look is centred, to a few metres, where the first one said; flight does not "
+        "check it. On descents with the first look's word, in the rougher world, it is worth less "
+        "than 350 descents of development promised."
+    ),
+    (
+        "Version 1 (128 x 128 pixels, trained on the first world alone) kept more safe area on the "
+        "real height model (0.51 against 0.41) and under unseen suns (0.61 against 0.57), and "
+        "missed fewer hazards there. Its sites were unsafe in 3 of 2,000 descents by camera alone."
+    ),
+    (
+        "Large craters in the images: version 1 found 0.873 of those in tiles of 128 pixels, this "
+        "one 0.843 and the shadow detector 0.848; of those of 16 pixels or more in tiles of 256 "
+        "this one finds 0.824, the shadow detector 0.931. It is better at the small ones."
+    ),
+    (
+        "Site success of int8 and float differs by more than 1 %: it counts scenes either side of "
+        "a threshold."
+    ),
+    (
+        "Tried and not kept: the mean over the square's eight symmetries (site success unchanged, "
+        "eight times the output to send); the mean of the hazard under a lander instead of a "
+        "risk of its own (the same within noise); hills and other craters in training took the "
+        "safe area on the real height model from 0.42 to 0.27."
     ),
 )
 
@@ -62,7 +89,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="frames it was trained on")
     parser.add_argument("--dem", type=Path, help="a height model")
     parser.add_argument("--images", type=Path, help="images with crater boxes")
-    parser.add_argument("--descents", type=int, help="how many, in each world")
+    parser.add_argument(
+        "--descents", type=int, help="how many in the second world; fewer in the others"
+    )
     options = parser.parse_args()
     if options.frames:
         describe(FOLDER, frames=options.frames)
@@ -85,11 +114,12 @@ def add(folder: Path, options: argparse.Namespace) -> None:
             "command": f"python -m models.terrain.evaluate --images {options.images.name}",
             **_figures(evaluate.report_on_images(judged, sets.read_images(options.images))),
         }
-    for world in descents.WORLDS if options.descents else ():
-        landings = descents.land_all(folder, descents.WORLDS[world], options.descents)
+    for world, part in DESCENTS_IN.items() if options.descents else ():
+        count = -(-options.descents // part)
+        landings = descents.land_all(folder, descents.WORLDS[world], count)
         measured[f"descents_{world}"] = {
-            "command": f"python -m models.terrain.descents --world {world}",
-            "n": options.descents,
+            "command": f"python -m models.terrain.descents --world {world} --count {count}",
+            "n": count,
             **descents.shares(landings),
         }
     card.save(folder, (folder / "model.tflite").read_bytes(), known)
@@ -100,19 +130,26 @@ def describe(folder: Path, *, frames: int) -> None:
     model = (folder / "model.tflite").read_bytes()
     graph = read(model)
     facts = card.facts(
-        graph, model, name="terrain", version=1, task="terrain", output_names=["hazard_shadow"]
+        graph, model, name="terrain", version=2, task="terrain", output_names=["hazard_shadow_risk"]
     )
     known = {**facts, "about": {**ABOUT, **_training(frames)}}
-    scenes = data.calibration(CALIBRATION_SCENES)
-    away = sites.distances(scenes.hazard)
+    worlds = [
+        (scenes, sites.distances(scenes.hazard)) for scenes in data.calibration(CALIBRATION_SCENES)
+    ]
 
     def thresholds(scorer: scorers.Scorer) -> dict[str, int]:
-        policy = asdict(sites.calibrate(scorer.answer(scenes.inputs), scenes.hazard, away))
+        trials = [
+            sites.Trial(scorer.answer(scenes.inputs), scenes.hazard, away)
+            for scenes, away in worlds
+        ]
+        policy = asdict(sites.calibrate(trials))
         return {name: policy[name] for name in THRESHOLDS}
 
     known["policy"] = thresholds(scorers.model(folder))
     known["compared"] = {scorer.name: thresholds(scorer) for scorer in scorers.classical()}
     known["known_failures"] = list(KNOWN_FAILURES)
+    card.save(folder, model, known)
+    known["policy"]["confirmed_threshold"] = descents.calibrate(folder, CALIBRATION_DESCENTS)
     card.save(folder, model, known)
     judged = evaluate.candidates(folder)
     tests = {
@@ -131,13 +168,15 @@ def describe(folder: Path, *, frames: int) -> None:
 def _training(frames: int) -> dict[str, object]:
     return {
         "training_frames": frames,
-        "training_data": "Frames of the first generator of tools/sim/terrain.py, seed "
-        f"{data.TRAINING_SEED}",
-        "calibration": f"{CALIBRATION_SCENES} scenes, half of the same world under any sun, seed "
-        f"{data.CALIBRATION_SEED}, half of a rougher one seen by a poorer camera, seed "
-        f"{data.STRESS_SEED}; conformal risk control, missed hazards at most "
-        f"{sites.MAP_FALSE_SAFE} of a scene's, hazardous sites at most {sites.SITE_FALSE_SAFE} "
-        "of scenes",
+        "training_data": "Frames of tools/sim/terrain.py, half of the first generator's, seed "
+        f"{data.TRAINING_SEED}, half of rougher ground seen by a poorer camera, seed "
+        f"{data.ROUGH_SEED}",
+        "calibration": f"{CALIBRATION_SCENES} scenes, half of the first world, seed "
+        f"{data.CALIBRATION_SEED}, half of the rougher one, seed {data.STRESS_SEED}, both under "
+        "any sun. By conformal risk control: missed hazards at most "
+        f"{sites.MAP_FALSE_SAFE} of a scene's, over both; hazardous sites at most "
+        f"{sites.SITE_FALSE_SAFE} of scenes, in each; with a coarser look, at most as many of "
+        f"{CALIBRATION_DESCENTS} descents in the rougher world, seed {descents.CALIBRATION_SEED}",
     }
 
 

@@ -20,7 +20,7 @@ from tools.sim.terrain import FIRST, SECOND, UNSEEN_SUN, Generator, Scene, look_
 from tools.sim.terrain_ground import make_ground
 from tools.sim.terrain_truth import Limits
 
-TRAINING_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 112, 117
+TRAINING_SEED, ROUGH_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 19, 112, 117
 SECOND_SEED, UNSEEN_SUN_SEED, NOWHERE_SEED = 13, 14, 18
 
 FOOTPRINT = TerrainPolicy().footprint_cells
@@ -49,7 +49,11 @@ STRESS = Generator(
         vignetting=(0.0, 0.3),
     ),
 )
-"""The other half: rougher ground and a poorer camera than training's."""
+"""The other half: rougher ground and a poorer camera."""
+
+ROUGH = Generator(STRESS.style, replace(STRESS.look, elevation_deg=FIRST.look.elevation_deg))
+"""The same under the suns of training: half of what is trained on, or the model would not know
+how little a poor picture tells."""
 
 UNSEEN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=UNSEEN_SUN))
 """The training world under the elevations that training left out."""
@@ -66,7 +70,7 @@ class Scenes:
     """A set of scenes; the first axis counts them."""
 
     inputs: NDArray[np.int8]
-    """(N, 128, 128, 1)"""
+    """(N, 256, 256, 1)"""
     danger: NDArray[np.float32]
     """(N, 64, 64) worst of slope and relief over its limit: above 1 is a hazard."""
     shadow: NDArray[np.bool_]
@@ -92,6 +96,14 @@ class Scenes:
 def draw(generator: Generator, *, seed: int, count: int, looks: int = 1) -> Scenes:
     """Return ``count`` grounds of a world, each under ``looks`` suns and cameras."""
     return gather(partial(_scenes, generator, seed, looks), range(count))
+
+
+def training(count: int, looks: int) -> Scenes:
+    """Return ``count`` grounds of each training world, each under ``looks`` suns and cameras."""
+    worlds = ((FIRST, TRAINING_SEED), (ROUGH, ROUGH_SEED))
+    return together(
+        [draw(generator, seed=seed, count=count, looks=looks) for generator, seed in worlds]
+    )
 
 
 def gather(make: Callable[[int], "list[Scene]"], indices: Iterable[int]) -> Scenes:
@@ -152,14 +164,14 @@ def no_safe_site(count: int) -> Scenes:
     return scenes.of(np.flatnonzero(nowhere)[:count])
 
 
-def calibration(count: int) -> Scenes:
-    """Return scenes for thresholds, half of each calibration world; no other set has their seeds.
+def calibration(count: int) -> tuple[Scenes, Scenes]:
+    """Return scenes for thresholds, half from each calibration world; nobody else has their seeds.
 
     A lander meets ground that nobody drew for it: a promise that holds on the training world
     alone would be worth little there.
     """
     easy = draw(ALL_SUN, seed=CALIBRATION_SEED, count=count // 2)
-    return together((easy, draw(STRESS, seed=STRESS_SEED, count=count // 2)))
+    return easy, draw(STRESS, seed=STRESS_SEED, count=count // 2)
 
 
 def together(parts: Sequence[Scenes]) -> Scenes:
@@ -175,4 +187,4 @@ def together(parts: Sequence[Scenes]) -> Scenes:
 def batches(order: Sequence[int], size: int) -> list[NDArray[np.intp]]:
     """Return an order of scenes cut into batches; a short rest is dropped."""
     array = np.asarray(order, np.intp)
-    return [array[i : i + size] for i in range(0, len(array) - size + 1, size)]
+    return [np.sort(array[i : i + size]) for i in range(0, len(array) - size + 1, size)]

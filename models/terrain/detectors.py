@@ -1,8 +1,8 @@
 """Classical hazard detectors on a camera frame: thresholds on slope, roughness, variance, shadow.
 
-Each gives a (64, 64) score from the same (128, 128) contrast that the model is shown, undone of
-its compression. Scores are brought to int8 by a fixed scale for each detector, fine enough that
-the 256 steps cost nothing.
+Each gives a (64, 64) score from the same contrast that the model is shown, undone of its
+compression and brought to 128 x 128 pixels, for which their windows were chosen. Scores are
+brought to int8 by a fixed scale for each detector, fine enough that the 256 steps cost nothing.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 
 from flight.autonomy.contrast import KNEE, LEVEL, PEAK
 from flight.autonomy.grid import window_sums
+from flight.autonomy.terrain import INPUT_PIXELS
 
 Field = NDArray[np.float64]
 
 REACH = 4
-"""Input pixels to either side: the lander's footprint."""
+"""Pixels of 128 to either side: the lander's footprint."""
 
 
 def brightness(tensor: NDArray[np.int8]) -> Field:
     """Return (128, 128) brightness over that of the surroundings, 0 black, 1 level."""
-    compressed = tensor.reshape(128, 128).astype(np.float64)
+    compressed = tensor.reshape(INPUT_PIXELS, INPUT_PIXELS).astype(np.float64)
     size = KNEE * np.abs(compressed) / (PEAK - np.minimum(np.abs(compressed), PEAK - 1))
-    return np.maximum(1 + np.sign(compressed) * size / LEVEL, 0)
+    bright = np.maximum(1 + np.sign(compressed) * size / LEVEL, 0)
+    return bright.reshape(128, 2, 128, 2).mean(axis=(1, 3))
 
 
 def _mean(field: Field, reach: int) -> Field:

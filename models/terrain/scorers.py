@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flight.autonomy.grid import window_sums
+from flight.autonomy.terrain import TerrainPolicy
 from flight.board.runtime import load
 from models.int8.twin import FloatTwin
 from models.terrain import detectors
@@ -21,10 +23,12 @@ Answer = Callable[[NDArray[np.int8]], Scores]
 
 NO_SHADOW = -128
 
+REACH = TerrainPolicy().footprint_cells
+
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A name and a function from (N, 128, 128, 1) frames to (N, 64, 64, 2) scores."""
+    """A name and a function from (N, 256, 256, 1) frames to (N, 64, 64, 3) scores."""
 
     name: str
     answer: Answer
@@ -48,10 +52,15 @@ def twin(folder: Path, *, input_scale: float, output_scale: float) -> Scorer:
 
 
 def classical() -> tuple[Scorer, ...]:
-    """Return the classical detectors; none of them tells shadow apart."""
+    """Return the classical detectors; none of them tells shadow apart.
+
+    The risk of a site is the mean of their hazard under a lander: the best of what was tried.
+    """
     return tuple(Scorer(name, partial(_detect, name)) for name in detectors.DETECTORS)
 
 
 def _detect(name: str, inputs: NDArray[np.int8]) -> Scores:
     hazard = detectors.score(name, inputs)
-    return np.stack([hazard, np.full_like(hazard, NO_SHADOW)], axis=-1)
+    sums = np.stack([window_sums(one, REACH) for one in hazard.astype(np.int64)])
+    risk = (sums // (2 * REACH + 1) ** 2).astype(np.int8)
+    return np.stack([hazard, np.full_like(hazard, NO_SHADOW), risk], axis=-1)

@@ -110,18 +110,25 @@ def hazard_threshold(tally_: Tally, *, false_safe: float) -> int:
 
 
 def site_threshold(
-    site_scores: NDArray[np.int64], unsafe: NDArray[np.bool_], *, false_safe: float
+    site_scores: NDArray[np.int64], unsafe: NDArray[np.bool_], *, most_losses: int
 ) -> int:
-    """Return the highest site score that may be named, under the same bound on unsafe sites.
+    """Return the highest site score that may be named without more unsafe sites than so many.
 
     ``site_scores`` are each scene's best site's score, ``unsafe`` whether it was in truth a
     hazard; a scene whose best site scores above the threshold names none and loses nothing.
+    -129 (name none) where not even no loss is few enough.
     """
-    count = len(site_scores)
     best = -129
     for threshold in range(-128, 128):
-        losses = int((unsafe & (site_scores <= threshold)).sum())
-        if (losses + 1) / (count + 1) > false_safe:
+        if int((unsafe & (site_scores <= threshold)).sum()) > most_losses:
             break
         best = threshold
     return best
+
+
+def expected_losses(count: int, rate: float) -> int:
+    """Return how many of ``count`` scenes may lose for the next one's chance to be within ``rate``.
+
+    Conformal risk control again, for losses of 0 or 1. -1: not even none.
+    """
+    return int((count + 1) * rate) - 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.terrain import CELLS, INPUT_PIXELS, prepare
+from flight.autonomy.terrain import CELLS, INPUT_PIXELS, LEAST_PIXELS, prepare
 from flight.instant import Instant
 from flight.product.values import Frame, SensorKind
 from models.terrain.data import ALL_SUN, Scenes, gather
@@ -21,7 +21,7 @@ TILE = INPUT_PIXELS
 """Pixels a side of a piece of an image: the model sees each pixel, nothing is averaged away."""
 FLAGGED_SHARE = 0.2
 SMALLEST_BOX = 8
-"""Boxes below this many pixels are not asked for: four cells of a tile."""
+"""Boxes below this many pixels are not asked for: two cells of a tile."""
 
 
 class FormError(ValueError):
@@ -88,21 +88,22 @@ def read_images(folder: Path) -> Tiles:
     tensors, boxes = [], []
     for path in paths:
         image, craters = _read_image(path), _read_boxes(path.with_suffix(".txt"))
-        for top in _starts(image.shape[0]):
-            for left in _starts(image.shape[1]):
-                tensor = prepare(_frame(image[top : top + TILE, left : left + TILE]))
+        tile = TILE if min(image.shape) >= TILE else LEAST_PIXELS
+        for top in _starts(image.shape[0], tile):
+            for left in _starts(image.shape[1], tile):
+                tensor = prepare(_frame(image[top : top + tile, left : left + tile]))
                 if tensor is None:
                     continue
-                boxes += [(len(tensors), box) for box in _inside(craters, top, left)]
+                boxes += [(len(tensors), box) for box in _inside(craters, top, left, tile)]
                 tensors.append(tensor[0])
     if not tensors:
         raise FormError(f"{folder}: no image there can be used (black, blank or overexposed)")
     return Tiles(np.stack(tensors), tuple(boxes))
 
 
-def _starts(size: int) -> range:
+def _starts(size: int, tile: int) -> range:
     """Return where tiles start along one axis; what is left at the end is not looked at."""
-    return range(0, size - TILE + 1, TILE)
+    return range(0, size - tile + 1, tile)
 
 
 def _frame(samples: NDArray[np.uint8] | NDArray[np.uint16]) -> Frame:
@@ -117,8 +118,9 @@ def _read_image(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
             pixels = np.asarray(image)
     except (OSError, UnidentifiedImageError) as error:
         raise FormError(f"{path}: not an image: {error}") from error
-    if pixels.ndim != 2 or min(pixels.shape) < TILE:
-        raise FormError(f"{path}: must be one gray channel of at least {TILE} x {TILE}")
+    least = LEAST_PIXELS
+    if pixels.ndim != 2 or min(pixels.shape) < least:
+        raise FormError(f"{path}: must be one gray channel of at least {least} x {least}")
     return pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
 
 
@@ -135,16 +137,16 @@ def _read_boxes(path: Path) -> list[tuple[float, float, float, float]]:
 
 
 def _inside(
-    craters: list[tuple[float, float, float, float]], top: int, left: int
+    craters: list[tuple[float, float, float, float]], top: int, left: int, tile: int
 ) -> list[tuple[int, int, int, int]]:
     """Return the craters that lie within a tile, in its cells."""
-    cell = TILE // CELLS
+    cell = tile // CELLS
     boxes = []
     for x, y, width, height in craters:
         x0, y0 = x - left, y - top
         if min(width, height) < SMALLEST_BOX or min(x0, y0) < 0:
             continue
-        if max(x0 + width, y0 + height) <= TILE:
+        if max(x0 + width, y0 + height) <= tile:
             bottom, right = -(-(y0 + height) // cell), -(-(x0 + width) // cell)
             boxes.append((int(y0 // cell), int(x0 // cell), int(bottom), int(right)))
     return boxes

@@ -7,7 +7,6 @@ of deterministic kernels.
 """
 
 import argparse
-import copy
 import shutil
 import tempfile
 import time
@@ -18,20 +17,27 @@ import torch
 from torch.nn import functional
 
 from models.int8 import writer
-from models.int8.graph import Graph
-from models.int8.signal import Stage
 from models.terrain import data
 from models.terrain.card import describe
-from models.terrain.data import Scenes
+from models.terrain.data import FOOTPRINT, Scenes
 from models.terrain.network import INPUT_SHAPE, TerrainNet
 
 FOLDER = Path(__file__).parent
 SEED = 3
-GROUNDS, LOOKS = 1800, 2
+GROUNDS, LOOKS = 800, 2
+"""Pieces of ground of each training world, and looks at each of them."""
 BATCH = 16
-FLOAT_EPOCHS, LAST_EPOCHS = 9, 2
+FLOAT_EPOCHS, LAST_EPOCHS = 8, 2
 SHARPNESS = 7.0
 """A danger of 1.2 is taught as a hazard with a chance of about 0.8: limits are not walls."""
+OUTSIDE = 9.0
+DISC = tuple(
+    (FOOTPRINT + down, FOOTPRINT + across)
+    for down in range(-FOOTPRINT, FOOTPRINT + 1)
+    for across in range(-FOOTPRINT, FOOTPRINT + 1)
+    if down**2 + across**2 <= FOOTPRINT**2
+)
+"""Cells of a lander's footprint, as offsets into a map with a border."""
 
 
 def main() -> None:
@@ -41,15 +47,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    scenes = data.draw(data.FIRST, seed=data.TRAINING_SEED, count=arguments.grounds, looks=LOOKS)
+    scenes = data.training(arguments.grounds, LOOKS)
     print(f"{len(scenes.inputs)} frames drawn, {time.perf_counter() - start:.0f} s", flush=True)
-    graph, twin = train(scenes)
+    network = train(scenes)
     print(f"trained, {time.perf_counter() - start:.0f} s", flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        (folder / "model.tflite").write_bytes(writer.write(network.export(INPUT_SHAPE)))
+        twin = network.export(INPUT_SHAPE, quantised=False)
         (folder / "float.tflite").write_bytes(writer.write(twin))
-        (folder / "model.tflite").write_bytes(writer.write(graph))
         describe(folder, frames=len(scenes.inputs))
         # Model and card change together, so that flight never reads one without the other.
         for name in ("float.tflite", "model.tflite", "card.toml"):
@@ -57,12 +64,8 @@ def main() -> None:
     print(f"calibrated and measured, {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def train(scenes: Scenes) -> tuple[Graph, Graph]:
-    """Return the int8 network and its float twin.
-
-    Both go through the same training in float, then through the same last epochs: the one with
-    rounding, the other without.
-    """
+def train(scenes: Scenes) -> TerrainNet:
+    """Return the trained network, its last epochs with rounding."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -72,12 +75,9 @@ def train(scenes: Scenes) -> tuple[Graph, Graph]:
     _epochs(network, optimiser, scenes, rng, FLOAT_EPOCHS)
     some = rng.choice(len(scenes.inputs), (4, BATCH), replace=False)
     network.quantise(torch.from_numpy(scenes.inputs[batch]) for batch in some)
-    twin = copy.deepcopy(network)
-    twin.set_stage(Stage.FLOAT)
-    for last in (network, twin):
-        optimiser = torch.optim.Adam(last.parameter_groups(7e-4, 3e-3))
-        _epochs(last, optimiser, scenes, np.random.default_rng(SEED), LAST_EPOCHS)
-    return network.export(INPUT_SHAPE), twin.export(INPUT_SHAPE, quantised=False)
+    optimiser = torch.optim.Adam(network.parameter_groups(7e-4, 3e-3))
+    _epochs(network, optimiser, scenes, rng, LAST_EPOCHS)
+    return network
 
 
 def _epochs(
@@ -122,12 +122,26 @@ def _turned(scenes: Scenes, chosen: np.ndarray, turn: int) -> tuple[torch.Tensor
 def _loss(
     network: TerrainNet, inputs: torch.Tensor, danger: torch.Tensor, shadow: torch.Tensor
 ) -> torch.Tensor:
-    """Return the cross entropy against soft hazards, and a fifth of that against shadows."""
+    """Return the cross entropy against soft hazards and risks, and a fifth of that for shadows."""
     (output,) = network(inputs)
-    wanted = torch.sigmoid(SHARPNESS * torch.log(danger.clamp_min(1e-3)))
-    hazard = functional.binary_cross_entropy_with_logits(output[:, 0], wanted)
+    hazard = functional.binary_cross_entropy_with_logits(output[:, 0], _soft(danger))
     dark = functional.binary_cross_entropy_with_logits(output[:, 1], shadow)
-    return hazard + 0.2 * dark
+    risk = functional.binary_cross_entropy_with_logits(output[:, 2], _soft(_worst_below(danger)))
+    return hazard + 0.2 * dark + risk
+
+
+def _soft(danger: torch.Tensor) -> torch.Tensor:
+    return torch.sigmoid(SHARPNESS * torch.log(danger.clamp_min(1e-3)))
+
+
+def _worst_below(danger: torch.Tensor) -> torch.Tensor:
+    """Return the worst danger under a lander in each cell; what lies outside is beyond limits."""
+    size = danger.shape[1]
+    walled = functional.pad(danger, (FOOTPRINT,) * 4, value=OUTSIDE)
+    worst = danger
+    for down, across in DISC:
+        worst = torch.maximum(worst, walled[:, down : down + size, across : across + size])
+    return worst
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def camera(number: int, *, side: int = 256) -> Exposure:
     dark = cells.mean(axis=(1, 3))
     hazard = np.clip(rough - 70, -128, 127)
     shadow = np.clip(30 - dark, -128, 127)
-    output = np.stack([hazard, shadow], axis=-1).astype(np.int8)[None]
+    output = np.stack([hazard, shadow, hazard], axis=-1).astype(np.int8)[None]
     return Exposure(frame, "terrain", (output,))
 
 

@@ -133,10 +133,15 @@ def look_at(
     look: Look,
     *,
     lidar: Lidar = Lidar(),
+    sun_deg: tuple[float, float] | None = None,
 ) -> Scene:
-    """Return the ground under a random sun, seen by a random camera."""
+    """Return the ground seen by a random camera, under a random sun or that of ``sun_deg``.
+
+    ``sun_deg`` is (elevation, azimuth).
+    """
     band = look.elevation_deg[int(rng.integers(len(look.elevation_deg)))]
-    elevation, azimuth = float(rng.uniform(*band)), float(rng.uniform(0, 360))
+    drawn = float(rng.uniform(*band)), float(rng.uniform(0, 360))
+    elevation, azimuth = sun_deg or drawn
     law = look.laws[int(rng.choice(len(look.laws), p=look.law_weights))]
     light, dark = shade(
         ground.height_m, ground.pixel_m, elevation_deg=elevation, azimuth_deg=azimuth, law=law

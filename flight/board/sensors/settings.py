@@ -53,6 +53,10 @@ class SensorSettings:
     pair_s: float = 0.2
     """Range images: farthest apart in time that two frames belong together; below half of the
     camera's interval, or a neighbour's may be taken."""
+    after: str = ""
+    """Cameras: the camera that looked before from higher up, or this one again where its frames
+    bring their own axis. This one's next frame is centred on the place that the other's last frame
+    named, or found to risk least, and both looks then judge a site. Both need an axis."""
     timeout_s: float = 60.0
     """Command: kill and restart it when it wrote nothing for this long."""
 
@@ -69,6 +73,8 @@ class SensorSettings:
                 f"sensor {self.name}: a range sensor, and no other, needs beside, the name of a "
                 "camera; pair_s must be 0 or more"
             )
+        if self.after and self.kind is not SensorKind.CAMERA:
+            raise ValueError(f"sensor {self.name}: after is for a camera")
         if self.shape and len(self.shape) != DIMENSIONS[self.kind]:
             raise ValueError(
                 f"sensor {self.name}: shape needs {DIMENSIONS[self.kind]} numbers for this kind"
