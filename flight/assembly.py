@@ -10,6 +10,7 @@ from flight.board.jobs import ModelFile
 from flight.board.memo import DoneCommands, count_boot
 from flight.board.recorder import Recorder
 from flight.board.sensorhost import Feed, SensorHost
+from flight.board.sensors.settings import SensorSettings
 from flight.board.supervisor import Supervisor
 from flight.chosen import Usable, usable_models
 from flight.companions import Companion, Companions
@@ -23,7 +24,7 @@ from flight.product.events import Event
 from flight.product.names import PRODUCT_SERVICE
 from flight.product.part import DIGEST_PREFIX_BYTES
 from flight.product.status import Boot, ModelStamp
-from flight.product.values import ROOM_UNKNOWN, SensorKind
+from flight.product.values import ROOM_UNKNOWN
 from flight.products import Products
 from flight.relay.capacity import capacity_bytes
 from flight.relay.endpoint import ipn

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from flight.autonomy.decide import DecisionPolicy, decide
 from flight.autonomy.downlink import PRODUCTS_A_STEP
-from flight.autonomy.second_look import Look, beneath
+from flight.autonomy.second_look import Earlier, beneath
 from flight.autonomy.tasks import Policy, conclude, keep
 from flight.board.archive import FrameArchive
 from flight.board.jobs import Answer, InferJob
@@ -90,7 +90,7 @@ class Payload:
         self._frames: deque[SealedFrame] = deque()
         self._asked: dict[int, tuple[SealedFrame, SealedFrame | None]] = {}
         self._recording: deque[tuple[Recorded, Seen]] = deque()
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[str, Earlier] = {}
         """By sensor, what its last frame told that the next one after it may need."""
         self._waits_until_ns: int | None = None
         """Until when the first of the frames waits for its companion's."""

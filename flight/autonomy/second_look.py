@@ -26,7 +26,7 @@ MOST_CELLS = CELLS // 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Earlier:
     """A frame and what the model said of it, kept for the frame after."""
 
     shape: tuple[int, ...]
@@ -38,17 +38,17 @@ class Look:
     """SAFE_SITE, or NO_SAFE_SITE with the place that risks least."""
 
 
-def look_of(
+def earlier_of(
     frame: Frame, outputs: tuple[Tensor, ...], findings: tuple[Finding, ...]
-) -> Look | None:
+) -> Earlier | None:
     """Return what is worth keeping of a camera's frame; None: it had no answer, or no scale."""
     if not outputs or not frame.axis or findings[0].kind not in (Kind.SAFE_SITE, Kind.NO_SAFE_SITE):
         return None
     shape = frame.samples.shape
-    return Look(shape, frame.axis, frame.taken.mono_ns, outputs[0], findings[0])
+    return Earlier(shape, frame.axis, frame.taken.mono_ns, outputs[0].copy(), findings[0])
 
 
-def beneath(look: Look, frame: Frame) -> Tensor | None:
+def beneath(look: Earlier, frame: Frame) -> Tensor | None:
     """Return (1, n, n, 1) int8, a coarser look's raw risk of the ground that a frame shows.
 
     What lies outside the coarser frame risks most. None: it is not coarser, or too long ago.
@@ -65,7 +65,7 @@ def beneath(look: Look, frame: Frame) -> Tensor | None:
     return window(risk, *centre(look), cells).astype(np.int8)[None, :, :, None]
 
 
-def centre(look: Look) -> tuple[int, int]:
+def centre(look: Earlier) -> tuple[int, int]:
     """Return the (row, column) cell that the finer frame is centred on."""
     top, left, side = square(look.shape)
     return (look.site.row - top) * CELLS // side, (look.site.column - left) * CELLS // side

@@ -67,20 +67,26 @@ class Look:
     """What was seen in one frame."""
 
     outputs: tuple[Tensor, ...] | None
-    """The model's raw outputs, then what the companion's frame says; None: the frame is
-    unusable."""
+    """The model's raw outputs, then what the companion's frame and a coarser look say; None: the
+    frame is unusable."""
     companion_fits: bool
     """False where a companion's frame was there and does not fit the frame."""
 
 
-def look(task: str, frame: Frame, companion: Frame | None, invoke: Invoke) -> Look:
-    """Return what a model, and the sensor beside the frame's own, say of a frame."""
+def look(
+    task: str, frame: Frame, companion: Frame | None, before: Tensor | None, invoke: Invoke
+) -> Look:
+    """Return what a model, the sensor beside the frame's own and ``before`` say of a frame.
+
+    ``before`` is what second_look.beneath gave for it.
+    """
     aside = None if companion is None else accompany(task, frame, companion)
     fits = companion is None or aside is not None
     tensor = prepare(task, frame)
     if tensor is None:
         return Look(None, fits)
-    return Look((*invoke(tensor), *(() if aside is None else (aside,))), fits)
+    words = tuple(word for word in (aside, before) if word is not None)
+    return Look((*invoke(tensor), *words), fits)
 
 
 def accompany(task: str, frame: Frame, companion: Frame) -> Tensor | None:
@@ -93,9 +99,9 @@ def accompany(task: str, frame: Frame, companion: Frame) -> Tensor | None:
 
 def keep(
     task: str, frame: Frame, outputs: tuple[Tensor, ...], findings: tuple[Finding, ...]
-) -> second_look.Look | None:
+) -> second_look.Earlier | None:
     """Return what of a frame's answer a later frame may need; None: nothing."""
-    return second_look.look_of(frame, outputs, findings) if task == "terrain" else None
+    return second_look.earlier_of(frame, outputs, findings) if task == "terrain" else None
 
 
 def conclude(

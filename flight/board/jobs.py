@@ -7,7 +7,7 @@ from typing import TypeAlias
 from flight.autonomy.plan import Plan
 from flight.autonomy.tasks import Policy
 from flight.board.sealedvalues import SealedFrame, SealedOutputs
-from flight.product.values import Finding, NoAnswer
+from flight.product.values import Finding, NoAnswer, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class InferJob:
     policy: Policy
     frame: SealedFrame
     companion: SealedFrame | None = None
+    before: Tensor | None = None
+    """What a coarser look said of the same ground: flight.autonomy.second_look.beneath."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

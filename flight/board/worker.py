@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from flight.board.sealed import seal
 from flight.board.sealedvalues import frame_of_fields, outputs_in, seal_outputs
 from flight.product.errors import WireError
 from flight.product.records import Fields, finding_fields
-from flight.product.values import Frame, NoAnswer
+from flight.product.values import Frame, NoAnswer, Tensor
 
 MOST_INPUT_BYTES = 1 << 31
 """A frame's memory; the control process bounds it by the sensor's settings."""
@@ -104,6 +105,7 @@ class _Worker:
         policy = _policy(task, fields)
         frame = frame_of_fields(fields.array("frame"), heard.memory().view())
         companion = _frame(fields.array("companion"), heard, 1)
+        before = _tensor(fields.array("before"))
         model = self._models.get(name)
         if name and model is None:
             self._fail(job, NoAnswer.MODEL_REFUSED, f"{name} is not loaded")
@@ -112,7 +114,7 @@ class _Worker:
             seen = (
                 Look((), companion_fits=True)
                 if model is None
-                else look(task, frame, companion, model.runtime.invoke)
+                else look(task, frame, companion, before, model.runtime.invoke)
             )
         except RuntimeModelError as error:
             self._fail(job, NoAnswer.BAD_FRAME, str(error))
@@ -205,6 +207,14 @@ def _policy(task: str, fields: Fields) -> Policy | None:
 def _frame(fields: Fields, heard: Heard, index: int) -> Frame | None:
     """Return the frame that lies in a message's memory, where it has one."""
     return frame_of_fields(fields, heard.memory(index).view()) if fields.left() else None
+
+
+def _tensor(fields: Fields) -> Tensor | None:
+    """Return the tensor whose shape and bytes stand in a message, where there is one."""
+    if not fields.left():
+        return None
+    shape = fields.integers("shape", 1, 1 << 10, most=4)
+    return np.frombuffer(fields.binary("tensor", size=prod(shape)), np.int8).reshape(shape)
 
 
 def main(descriptor: int) -> None:

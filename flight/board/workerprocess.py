@@ -14,6 +14,7 @@ from flight.board.messages import Channel, Heard, Say, connect
 from flight.board.planfields import plan_fields
 from flight.board.sealedvalues import SealedFrame, frame_fields
 from flight.product.errors import WireError
+from flight.product.values import Tensor
 
 _PACKAGES = Path(__file__).resolve().parents[2]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -95,7 +96,7 @@ class WorkerProcess:
         return self._channel.send(
             Say.LOOK,
             *(number, job.model, job.task, _integers(job.policy)),
-            *(_fields(job.frame), _fields(job.companion)),
+            *(_fields(job.frame), _fields(job.companion), _tensor(job.before)),
             memories=[frame.memory for frame in frames],
         )
 
@@ -187,6 +188,10 @@ def _environment() -> dict[str, str]:
 
 def _fields(frame: SealedFrame | None) -> list[object]:
     return [] if frame is None else frame_fields(frame.frame)
+
+
+def _tensor(tensor: Tensor | None) -> list[object]:
+    return [] if tensor is None else [list(tensor.shape), tensor.tobytes()]
 
 
 def _integers(policy: Policy | None) -> list[int]:

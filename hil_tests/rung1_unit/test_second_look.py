@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flight.autonomy.second_look import LONGEST_NS, Look, beneath, look_of
+from flight.autonomy.second_look import LONGEST_NS, Earlier, beneath, earlier_of
 from flight.autonomy.tasks import conclude, keep
 from flight.autonomy.terrain import CELLS, PLANES, TerrainPolicy
 from flight.instant import Instant
@@ -26,8 +26,8 @@ def answer(risk: np.ndarray) -> np.ndarray:
     return output
 
 
-def coarse_look(risk: np.ndarray, row: int = 130, column: int = 130) -> Look:
-    look = look_of(frame(), (answer(risk),), (Finding(Kind.NO_SAFE_SITE, row, column),))
+def coarse_look(risk: np.ndarray, row: int = 130, column: int = 130) -> Earlier:
+    look = earlier_of(frame(), (answer(risk),), (Finding(Kind.NO_SAFE_SITE, row, column),))
     assert look is not None
     return look
 
@@ -63,7 +63,7 @@ def test_a_frame_that_is_not_finer_has_no_look_before_it() -> None:
 def test_a_frame_without_a_scale_neither_has_nor_gives_a_look() -> None:
     look = coarse_look(slanted())
     assert beneath(look, frame(pixel_um=0)) is None
-    assert look_of(frame(pixel_um=0), (look.output,), (look.site,)) is None
+    assert earlier_of(frame(pixel_um=0), (look.output,), (look.site,)) is None
 
 
 def test_a_look_does_not_outlive_its_light() -> None:

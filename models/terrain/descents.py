@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy.range_guard import POLICY, forbid
-from flight.autonomy.second_look import beneath, look_of
+from flight.autonomy.second_look import beneath, earlier_of
 from flight.autonomy.terrain import CELLS, PLANES, TerrainPolicy, conclude, prepare
 from flight.board.card import read_card
 from models.terrain import scorers
@@ -198,7 +198,7 @@ def descend(
         min(max(at, 4 * ASIDE), len(coarse.frame) - 4 * ASIDE - 1)
         for at in (findings[0].row, findings[0].column)
     )
-    look = look_of(frame_of(coarse), outputs, (replace(findings[0], row=row, column=column),))
+    look = earlier_of(frame_of(coarse), outputs, (replace(findings[0], row=row, column=column),))
     off = np.rint(rng.normal(0, NAVIGATION_M / COARSE_PIXEL_M, 2)).astype(int)
     sun = coarse.elevation_deg, coarse.azimuth_deg
     near = zoom(rng, ground, row + int(off[0]), column + int(off[1]), style)
