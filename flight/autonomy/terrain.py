@@ -162,7 +162,7 @@ def conclude(
         _site_finding(shape, site, hazard, closed),
         Finding(Kind.HAZARD_AREA, score=_permille(classes == Ground.HAZARD)),
         Finding(Kind.SHADOW_AREA, score=_permille(classes == Ground.SHADOW)),
-        *(() if forbidden is None else (_forbidden_area(forbidden),)),
+        *(Finding(Kind.FORBIDDEN_AREA, score=_permille(f)) for f in (forbidden,) if f is not None),
     )
 
 
@@ -255,10 +255,6 @@ def _before(outputs: tuple[Tensor, ...]) -> Integers | None:
             side = isqrt(aside.size)
             return aside.reshape(side, side).astype(np.int64)
     return None
-
-
-def _forbidden_area(forbidden: Mask) -> Finding:
-    return Finding(Kind.FORBIDDEN_AREA, score=_permille(forbidden))
 
 
 def _within(reach: int) -> Mask:
