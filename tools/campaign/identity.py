@@ -53,7 +53,10 @@ def _samples(codec: CodecId, case: int) -> tuple[Integers, dict[str, Any], dict[
         counts = (TEMPLATE // 40 + noise).clip(0).astype(np.uint32)
         return counts, {}, {"template": TEMPLATE} if case % 2 else {}
     if codec is CodecId.CLASS_MAP:
-        return (plane // 600).astype(np.uint8), {}, {}
+        # An outline, outlines and noise, and two busy ones, one of them with a label far off.
+        labels = (plane // (64, 90, 3, 600)[case] % (2, 9, 40, 9)[case]).astype(np.uint8)
+        labels[:9, :50] = (0, 0, 255, 0)[case]
+        return labels, {}, {}
     if codec is CodecId.HOUSEKEEPING:
         return ramp.astype(np.uint8), {}, {"fields": FIELDS} if case % 2 else {}
     if codec is CodecId.TENSOR:

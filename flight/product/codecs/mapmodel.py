@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from operator import mul
 from typing import TypeAlias
 
-from flight.product.codecs.rangecoder import Questions
+from flight.product.codecs.mapcoder import Questions
 
-_FAITH = 8
-"""Answers of the whole case that one of its parts takes for its own."""
+_FEW_LABELS = 3
+_PATIENCE_WITH_FEW, _PATIENCE = 16, 8
+"""A case that has surprised more often than this is divided. Maps of few labels have textures,
+which take long to tell from noise, maps of many have outlines."""
 _HALVE_LABELS_ABOVE = 1 << 7
 """One label's count: so the products of 256 stay far below what the coder can divide."""
 
@@ -29,16 +31,20 @@ class Case:
         self.questions = questions
         self.parts: dict[int, Case] = {}
 
-    def divide(self, alike: int) -> None:
-        """Tell pixels whose next neighbours are alike in this way from the others from now on."""
-        self.parts[alike] = Case(self.questions.heirs(_FAITH))
+    def divide(self, alike: int, faith: int) -> None:
+        """Tell pixels whose next neighbours are alike in this way from the others from now on.
+
+        They take so many of the whole case's answers for their own.
+        """
+        self.parts[alike] = Case(self.questions.heirs(faith))
 
 
 class Model:
     """What adapts, the same at both ends."""
 
     def __init__(self, labels: int) -> None:
-        self._labels = labels
+        self.count = labels
+        self.patience = _PATIENCE_WITH_FEW if labels <= _FEW_LABELS else _PATIENCE
         self._cases: dict[Corner, Case] = {}
         self._east: dict[int, Row] = {}
         self._south: dict[int, Row] = {}
@@ -85,5 +91,5 @@ class Model:
     def _beside(self, table: dict[int, Row], neighbour: int) -> Row:
         counts = table.get(neighbour)
         if counts is None:
-            counts = table[neighbour] = [1] * self._labels
+            counts = table[neighbour] = [1] * self.count
         return counts

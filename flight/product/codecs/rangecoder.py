@@ -11,43 +11,12 @@ from itertools import accumulate
 from flight.product.errors import WireError
 
 _TOP = 1 << 32
-_LEAST_SPAN = 1 << 24
+LEAST_SPAN = 1 << 24
 _STEP = 24
 _HALVE_ABOVE = 6000
 _RAW_BITS = 12
 _OVERRUN_BYTES = 8
 """A sound stream never needs more zero bytes beyond its end than this."""
-_CHANCE_BITS = 22
-_CODED_BITS = 16
-_CERTAIN = 1 << _CHANCE_BITS
-_DROPPED = _CHANCE_BITS - _CODED_BITS
-_RATE_BITS = 16
-_RATES = tuple((1 << (_RATE_BITS + 1)) // (2 * seen + 3) for seen in range(256))
-"""What a chance moves by after so many answers: 1 / (seen + 3/2), as Krichevsky and Trofimov."""
-_MOST_SEEN = len(_RATES) - 1
-
-
-class Questions:
-    """A few yes-or-no questions, each with the chance of a yes, which adapts to the answers."""
-
-    __slots__ = ("chances", "seen", "surprises")
-
-    def __init__(self, chances: list[int], seen: list[int]) -> None:
-        self.chances = chances
-        """In 2^-22."""
-        self.seen = seen
-        """How many answers each chance has heard, up to a limit."""
-        self.surprises = 0
-        """How many answers were the less likely one."""
-
-    @classmethod
-    def guess(cls, *chances: float) -> "Questions":
-        """Return questions whose chances are guesses."""
-        return cls([int(chance * _CERTAIN) for chance in chances], [0] * len(chances))
-
-    def heirs(self, most_seen: int) -> "Questions":
-        """Return the same questions for a rarer case: the chances, but less faith in them."""
-        return Questions(self.chances.copy(), [min(most_seen, seen) for seen in self.seen])
 
 
 class RangeEncoder:
@@ -65,30 +34,9 @@ class RangeEncoder:
         unit = self._span // total
         self._low += below * unit
         self._span = frequency * unit
-        while self._span < _LEAST_SPAN:
+        while self._span < LEAST_SPAN:
             self._span <<= 8
             self._shift()
-
-    def answer(self, questions: Questions, which: int, yes: bool) -> bool:
-        """Code the answer to one of the questions, learn from it, and return it."""
-        chance = questions.chances[which]
-        seen = questions.seen[which]
-        bound = (self._span >> _CODED_BITS) * (chance >> _DROPPED | 1)
-        if yes:
-            self._span = bound
-            questions.chances[which] = chance + ((_CERTAIN - chance) * _RATES[seen] >> _RATE_BITS)
-            questions.surprises += chance < _CERTAIN >> 1
-        else:
-            self._low += bound
-            self._span -= bound
-            questions.chances[which] = chance - (chance * _RATES[seen] >> _RATE_BITS)
-            questions.surprises += chance > _CERTAIN >> 1
-        if seen < _MOST_SEEN:
-            questions.seen[which] = seen + 1
-        while self._span < _LEAST_SPAN:
-            self._span <<= 8
-            self._shift()
-        return yes
 
     def put_bits(self, value: int, width: int) -> None:
         """Code the ``width`` low bits of ``value``, high bits first, at one bit each."""
@@ -141,11 +89,11 @@ class RangeDecoder:
         """Accept the symbol that ``look`` fell upon."""
         self._code -= below * self._unit
         self._span = frequency * self._unit
-        if self._span < _LEAST_SPAN:
+        if self._span < LEAST_SPAN:
             self._refill()
 
     def _refill(self) -> None:
-        while self._span < _LEAST_SPAN:
+        while self._span < LEAST_SPAN:
             self._span <<= 8
             place = self._place
             byte = self._data[place] if place < len(self._data) else 0
@@ -153,27 +101,6 @@ class RangeDecoder:
             self._place = place + 1
             if place > len(self._data) + _OVERRUN_BYTES:
                 raise WireError("range-coded stream is cut short")
-
-    def answer(self, questions: Questions, which: int, yes: bool) -> bool:
-        """Return the answer to one of the questions, and learn from it; ``yes`` is not read."""
-        chance = questions.chances[which]
-        seen = questions.seen[which]
-        bound = (self._span >> _CODED_BITS) * (chance >> _DROPPED | 1)
-        yes = self._code < bound
-        if yes:
-            self._span = bound
-            questions.chances[which] = chance + ((_CERTAIN - chance) * _RATES[seen] >> _RATE_BITS)
-            questions.surprises += chance < _CERTAIN >> 1
-        else:
-            self._code -= bound
-            self._span -= bound
-            questions.chances[which] = chance - (chance * _RATES[seen] >> _RATE_BITS)
-            questions.surprises += chance > _CERTAIN >> 1
-        if seen < _MOST_SEEN:
-            questions.seen[which] = seen + 1
-        if self._span < _LEAST_SPAN:
-            self._refill()
-        return yes
 
     def finish(self) -> None:
         """Check that the stream ends where its symbols do.

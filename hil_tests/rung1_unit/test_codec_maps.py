@@ -1,0 +1,106 @@
+"""Busy maps go by diagonals, plain ones by rows; both come back, and small."""
+
+import lzma
+
+import numpy as np
+import pytest
+
+from flight.product.codecs import CODECS, CodecId, Encoded, decode, encode
+from flight.product.codecs.mapcoder import MapReader, MapWriter
+from flight.product.codecs.mapmix import OTHER, PLACES, Mixer
+from flight.product.codecs.mapwave import affords_wave, walk_diagonals
+from flight.product.errors import WireError
+
+VERSION = CODECS[CodecId.CLASS_MAP].version
+
+
+def _busy(rows: int, columns: int, labels: int, seed: int = 3) -> np.ndarray:
+    """Return patches of some labels in which every fourth pixel or so is another one."""
+    rng = np.random.default_rng(seed)
+    patches = np.kron(rng.integers(0, labels, (rows // 6 + 1, columns // 9 + 1)), np.ones((6, 9)))
+    noise = rng.integers(0, labels, (rows, columns))
+    chosen = rng.random((rows, columns)) < 0.25
+    return np.where(chosen, noise, patches[:rows, :columns]).astype(np.uint8)
+
+
+def _size(labels: np.ndarray) -> int:
+    parts = encode(CodecId.CLASS_MAP, labels)
+    decoded = decode(CodecId.CLASS_MAP, VERSION, parts)
+    assert decoded.complete
+    assert np.array_equal(decoded.samples, labels)
+    return sum(len(part.data) for part in parts)
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (40, 41), (3, 120), (120, 3), (145, 145), (64, 200)])
+@pytest.mark.parametrize("labels", [1, 2, 5, 31, 64])
+def test_a_map_by_diagonals_comes_back(shape: tuple[int, int], labels: int) -> None:
+    wanted = _busy(*shape, labels).astype(np.int64)
+    writer = MapWriter()
+    walk_diagonals(wanted.copy(), labels, writer)
+    reader, found = MapReader(writer.finish()), np.zeros(shape, np.int64)
+    walk_diagonals(found, labels, reader)
+    reader.finish()
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("labels", [2, 6, 16, 40])
+def test_a_busy_map_is_well_below_lzma(labels: int) -> None:
+    wanted = _busy(128, 128, labels)
+    assert _size(wanted) < 0.85 * len(lzma.compress(wanted.tobytes(), preset=9))
+
+
+def test_a_label_far_from_the_others_costs_a_few_bytes() -> None:
+    labels = _busy(100, 100, 7)
+    labels[:20, :30] = 7
+    near = _size(labels)
+    labels[labels == 7] = 255
+    assert _size(labels) <= near + 8
+
+
+def test_a_mask_of_0_and_255_costs_no_more_than_one_of_0_and_1() -> None:
+    mask = np.kron(np.random.default_rng(2).integers(0, 2, (20, 20)), np.ones((5, 5)))
+    assert _size(mask.astype(np.uint8) * 255) <= _size(mask.astype(np.uint8)) + 8
+
+
+def test_every_question_has_a_chance_and_none_names_a_label_twice() -> None:
+    rng = np.random.default_rng(4)
+    mixer = Mixer(5)
+    for pixels in (1, 7, 300, 300):
+        near = rng.integers(0, 5, (len(PLACES), pixels))
+        first, packed = mixer.foretell(near)
+        assert ((first > 0) & (first < 1 << 16)).all()
+        for question in range(1, OTHER):
+            chance = packed >> 16 * (question - 1) & 0xFFFF
+            known = (near[:question] == near[question]).any(axis=0)
+            assert np.array_equal(chance == 0, known)
+        mixer.learn(rng.integers(0, OTHER + 1, pixels))
+
+
+def test_a_mixer_learns_what_its_pixels_are_like() -> None:
+    mixer = Mixer(4)
+    near = np.array([0, 1, 2, 3, 0, 1, 2, 3, 0])[:, None].repeat(40, axis=1)
+    before = int(mixer.foretell(near)[1, 0]) & 0xFFFF
+    for _ in range(9):
+        # Always like the north neighbour, never like the west one.
+        mixer.learn(np.ones(40, np.int64))
+        first, packed = mixer.foretell(near)
+    assert first[0] < 3000
+    assert int(packed[0]) & 0xFFFF > 60000 > before
+
+
+def test_a_short_stream_cannot_claim_a_long_way_by_diagonals() -> None:
+    assert affords_wave((145, 145), 700)
+    assert not affords_wave((1000, 1000), 700)
+    assert not affords_wave((4000, 1), 1 << 20)
+    data = encode(CodecId.CLASS_MAP, _busy(60, 60, 9))[0].data
+    for shape in ((3000, 1), (1000, 1000)):
+        with pytest.raises(WireError, match="too short"):
+            decode(CodecId.CLASS_MAP, VERSION, [Encoded((1, *shape, 0, 0, *shape), data)])
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"\xff\x00", b"\xff\x01\x00\x02", b"\xff\x02\x05", b"\xc1abc", b"\xfe"]
+)
+def test_a_part_without_a_method_or_palette_is_refused(data: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(CodecId.CLASS_MAP, VERSION, [Encoded((1, 8, 8, 0, 0, 8, 8), data)])
