@@ -89,7 +89,6 @@ def test_a_short_stream_cannot_claim_a_large_array() -> None:
     [
         (CodecId.IMAGE, np.full((90, 1), 7, np.uint8)),
         (CodecId.CUBE, np.full((1, 90, 1), 7, np.uint16)),
-        (CodecId.SPECTRA, np.random.default_rng(1).poisson(0.1, 900).astype(np.uint32)),
     ],
 )
 def test_a_short_stream_cannot_claim_a_long_wavefront(codec: CodecId, samples: np.ndarray) -> None:
@@ -97,7 +96,7 @@ def test_a_short_stream_cannot_claim_a_long_wavefront(codec: CodecId, samples: n
     length = max(samples.shape)
     lie = tuple(9999 if number == length else number for number in part.geometry)
     with pytest.raises(WireError):
-        decode(codec, 2, [Encoded(lie, part.data)])
+        decode(codec, CODECS[codec].version, [Encoded(lie, part.data)])
 
 
 def test_a_long_and_thin_box_of_nothing_still_comes_back() -> None:
@@ -146,15 +145,16 @@ def test_a_template_helps_a_single_spectrum_and_must_be_the_same_at_both_ends() 
     rate = 300 * np.exp(-(((np.arange(1024) - 400) / 30.0) ** 2)) + 0.3
     template = rng.poisson(50 * rate).astype(np.uint32)
     spectrum = rng.poisson(rate).astype(np.uint32)
+    version = CODECS[CodecId.SPECTRA].version
     alone = encode(CodecId.SPECTRA, spectrum)
     parts = encode(CodecId.SPECTRA, spectrum, template=template)
     assert len(parts[0].data) < len(alone[0].data)
-    decoded = decode(CodecId.SPECTRA, 2, parts, template=template)
+    decoded = decode(CodecId.SPECTRA, version, parts, template=template)
     assert np.array_equal(decoded.samples, spectrum)
     with pytest.raises(WireError, match="not here"):
-        decode(CodecId.SPECTRA, 2, parts)
+        decode(CodecId.SPECTRA, version, parts)
     with pytest.raises(WireError, match="another"):
-        decode(CodecId.SPECTRA, 2, parts, template=template + np.uint32(1))
+        decode(CodecId.SPECTRA, version, parts, template=template + np.uint32(1))
 
 
 def test_codecs_refuse_to_encode_what_they_are_not_for() -> None:

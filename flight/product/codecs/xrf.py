@@ -1,7 +1,8 @@
 """The X-ray codec: (channels,) or (spectra, channels) counts, lossless.
 
 A part holds some spectra and decodes alone; with a template that both ends know, even a single
-spectrum begins with a good idea of itself.
+spectrum begins with a good idea of itself. Without one the first spectrum of a part knows less
+than the others, and has weights of its own.
 """
 
 import math
@@ -11,23 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.product.codecs.contexts import (
-    UNIT,
-    WEIGHT_UNIT,
-    Reals,
-    Residuals,
-    activity,
-    fit_activity,
-    fold,
-    unfold,
-)
-from flight.product.codecs.entropy import (
-    SymbolDecoder,
-    check_expansion,
-    encode_symbols,
-)
+from flight.product.codecs.entropy import check_expansion
 from flight.product.codecs.geometry import cut_grid
-from flight.product.codecs.linear import Floats, non_negative
+from flight.product.codecs.linear import Floats
+from flight.product.codecs.rangecoder import RangeDecoder, RangeEncoder
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
     Block,
@@ -39,34 +27,40 @@ from flight.product.codecs.types import (
     Shape,
     as_integers,
 )
+from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.codecs.xrfmodel import (
-    AHEAD,
-    DIRECT_BELOW,
-    LAG,
-    MARGIN,
-    RATE_CLUES,
-    SCHEME,
-    SIZE_CLUES,
-    affords_steps,
-    contexts_of,
-    mean_rate,
-    rate_clues,
-    size_clues,
+    LARGEST,
+    LONGEST,
+    RATE_WEIGHTS,
+    SIZE_WEIGHTS,
+    Clues,
+    Counts,
+    Weights,
+    fit_sizes,
+    mean_after,
+    per_count,
+    sizes,
     smooth,
-    steps,
+)
+from flight.product.codecs.xrftables import (
+    DIRECT_BELOW,
+    LEAST_RATE,
+    LEAST_SIZE,
+    contexts_of,
+    direct_context,
+    put_numbers,
+    residual_context,
+    take_number,
 )
 from flight.product.errors import WireError
 
 _RAW, _MODEL, _WITH_TEMPLATE = 0, 1, 2
-_FIT_COUNTS = 1 << 16
-_ROUNDS = 4
-_NORMAL = 64.0
-_CLIP = float(1 << 18)
+_HOPELESS = 4
+"""Only spectra that the model shrinks by less than this are worth trying without it."""
 _SHIFT_BIAS = 64
-_BACK = (1, 4, 16, 8, 24)
-_LARGEST = (1 << 31) - 1
 _PART_SPECTRA = 32
-_LEAST_CHANNELS = LAG + 1
+_FREE_COUNTS, _COUNTS_A_BYTE = 1 << 12, 1 << 7
+"""What a stream of so many bytes may ask for: each count takes some microseconds."""
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -77,53 +71,18 @@ def _cut(shape: Shape, options: Options) -> Iterator[Box]:
     return cut_grid(shape, (options.part_lines or _PART_SPECTRA, shape[1]))
 
 
-class _State:
-    """Counts, means and their running sums, in rows with a margin in front and behind.
-
-    Row i holds spectrum i; what lies at one step of the wavefront is one stride apart.
-    """
-
-    def __init__(self, spectra: int, channels: int, template: Floats | None) -> None:
-        self.spectra, self.channels = spectra, channels
-        self.width = channels + MARGIN + AHEAD
-        size = (spectra + 1, self.width)
-        self.means = np.zeros(size)
-        self.with_template = template is not None
-        if template is not None:
-            self.means[0, MARGIN : MARGIN + channels] = template
-        # Sums up to and with a channel, so that a window is a difference of two.
-        self.counts = np.zeros(size)
-        self.expected = np.zeros(size)
-        self.misses = np.zeros(size)
-        self.rates = np.array(
-            [mean_rate(row, with_template=self.with_template) for row in range(spectra)]
-        )
-
-
-def _rates(weights: tuple[int, ...], clues: list[Floats]) -> Floats:
-    total = clues[0] * (weights[0] / WEIGHT_UNIT)
-    for weight, clue in zip(weights[1:], clues[1:], strict=True):
-        total += clue * (weight / WEIGHT_UNIT)
-    return np.minimum(total, _LARGEST, out=total)
-
-
-def _window(sums: Floats, back: int) -> Floats:
-    """Return for every channel of every spectrum the sum over the ``back`` channels before it."""
-    end = sums.shape[1] - AHEAD - 1
-    return sums[:-1, MARGIN - 1 : end] - sums[:-1, MARGIN - 1 - back : end - back]
+def _affords(counts: int, stream_bytes: int) -> bool:
+    return counts <= _FREE_COUNTS + stream_bytes * _COUNTS_A_BYTE
 
 
 def _encode(samples: Integers, options: Options) -> bytes:
+    modelled = b""
+    if samples.size and samples.ndim in (1, 2) and samples.dtype.kind == "u":
+        modelled = _encode_model(samples, options.template)
+    if modelled and len(modelled) * _HOPELESS < samples.nbytes:
+        return modelled
     plain = bytes([_RAW]) + RAW.encode(samples, options)
-    if samples.size == 0 or samples.ndim not in (1, 2) or samples.dtype.kind != "u":
-        return plain
-    if int(samples.max()) > _LARGEST or samples.shape[-1] < _LEAST_CHANNELS:
-        return plain
-    counts = samples.reshape(-1, samples.shape[-1])
-    modelled = _encode_model(counts, options.template)
-    if not affords_steps(samples.shape, len(modelled)):
-        return plain
-    return min(modelled, plain, key=len)
+    return min(filter(None, (modelled, plain)), key=len)
 
 
 def _digest(template: NDArray[np.uint32]) -> bytes:
@@ -131,85 +90,66 @@ def _digest(template: NDArray[np.uint32]) -> bytes:
     return (zlib.crc32(template.astype("<u4").tobytes()) & 0xFFFF).to_bytes(2, "big")
 
 
-def _scaled(template: NDArray[np.uint32], shift: int) -> Floats:
-    return np.ldexp(template.astype(np.float64), shift)
-
-
-def _template_shift(counts: Integers, template: NDArray[np.uint32]) -> int:
+def _template_shift(counts: Counts, template: NDArray[np.uint32]) -> int:
     """Return the power of two that brings the template's total nearest to a spectrum's."""
-    mean = int(counts.sum(dtype=np.int64)) // len(counts)
+    mean = int(counts.sum()) // len(counts)
     total = int(template.sum(dtype=np.int64))
     return max(-_SHIFT_BIAS, min(mean.bit_length() - total.bit_length(), _SHIFT_BIAS - 1))
 
 
+def _groups(spectra: int, with_template: bool) -> list[slice]:
+    """Return which spectra share their weights."""
+    if with_template or spectra == 1:
+        return [slice(0, spectra)]
+    return [slice(0, 1), slice(1, spectra)]
+
+
 def _encode_model(samples: Integers, template: NDArray[np.uint32] | None) -> bytes:
-    spectra, channels = samples.shape
+    """Return the stream of some spectra; nothing if they cost more time than it pays for."""
+    if int(samples.max()) > LARGEST:
+        return b""
+    counts = samples.reshape(-1, samples.shape[-1]).astype(np.int64)
     if template is None:
         head = bytes([_MODEL])
-        state = _State(spectra, channels, None)
+        mean = np.zeros(counts.shape[1])
     else:
-        shift = _template_shift(samples, template)
+        shift = _template_shift(counts, template)
         head = bytes([_WITH_TEMPLATE, shift + _SHIFT_BIAS]) + _digest(template)
-        state = _State(spectra, channels, _scaled(template, shift))
-    counts = samples.astype(np.float64)
-    inner = slice(MARGIN, MARGIN + channels)
+        mean = np.ldexp(template.astype(np.float64), shift)
+    used = counts.any(axis=0).nonzero()[0]
+    if not used.size:
+        return head + write_varints([0, 0])
+    first, end = int(used[0]), int(used[-1]) + 1
+    head += write_varints([first, end - first])
+    coder = RangeEncoder()
+    head += _put_spectra(coder, counts[:, first:end], mean[first:end], template is not None)
+    stream = head + coder.finish()
+    return stream if _affords(len(counts) * (end - first), len(stream)) else b""
+
+
+def _put_spectra(coder: RangeEncoder, counts: Counts, mean: Floats, with_template: bool) -> bytes:
+    """Code spectra and return their weights; ``mean`` is what is known of them."""
     means = np.empty(counts.shape)
-    for row in range(spectra):
-        here = state.means[row]
-        means[row] = smooth([here[inner.start + at : inner.stop + at] for at in range(-2, 3)])
-        state.means[row + 1, inner] = here[inner] + (counts[row] - here[inner]) * state.rates[row]
-    np.cumsum(counts, axis=1, out=state.counts[:-1, inner])
-    np.cumsum(means, axis=1, out=state.expected[:-1, inner])
-    clues = rate_clues(
-        means,
-        [_window(state.counts, back) for back in _BACK],
-        [_window(state.expected, back) for back in _BACK[3:]],
-    )
-    rate_weights = _fit_rate(np.stack([clue.reshape(-1) for clue in clues]), counts.reshape(-1))
-    rate = _rates(rate_weights, clues)
-    residuals = (counts - np.floor(rate + 0.5)).astype(np.int32)
-    np.cumsum(np.abs(residuals), axis=1, out=state.misses[:-1, inner])
-    sizes = size_clues(rate, _window(state.misses, 1), _window(state.misses, 4))
-    size_weights = _fit_size(sizes, residuals, rate)
-    contexts, direct = contexts_of(rate, activity(size_weights, sizes))
-    values = np.where(direct, samples.astype(np.uint32), fold(residuals))
-    order = list(steps(spectra, channels))
-    flat_values, flat_contexts = values.reshape(-1), contexts.reshape(-1)
-    symbols = encode_symbols(
-        SCHEME,
-        np.concatenate([flat_values[places] for _, _, places in order]),
-        np.concatenate([flat_contexts[places] for _, _, places in order]),
-        np.array([end - first for first, end, _ in order]),
-    )
-    return head + bytes(rate_weights) + bytes(size_weights) + symbols
+    for row, spectrum in enumerate(counts):
+        means[row] = mean
+        mean = mean_after(mean, spectrum.astype(np.float64), row + with_template)
+    means = smooth(means)
+    groups = _groups(len(counts), with_template)
+    return b"".join(_put_group(coder, counts[group], means[group]) for group in groups)
 
 
-def _fit_rate(clues: Floats, counts: Floats) -> tuple[int, ...]:
-    """Return non-negative weights, in 1/64, by least squares under Poisson noise."""
-    stride = max(1, counts.size // _FIT_COUNTS)
-    clues, counts = clues[:, ::stride], counts[::stride]
-    weights = np.full(RATE_CLUES, 1.0 / RATE_CLUES)
-    for _ in range(_ROUNDS):
-        foretold = np.full(counts.shape, 1.0 / WEIGHT_UNIT)
-        for weight, clue in zip(weights.tolist(), clues, strict=True):
-            foretold += weight * clue
-        # Whole numbers below 2^18, some 2^16 of them: the sums are exact.
-        scale = _NORMAL / np.sqrt(foretold)
-        rows = np.minimum(np.floor(clues * scale), _CLIP)
-        target = np.minimum(np.floor(counts * scale), _CLIP)
-        weights = non_negative(rows @ rows.T, rows @ target)
-    return tuple(int(weight) for weight in np.clip(np.rint(weights * WEIGHT_UNIT), 0, 255))
-
-
-def _fit_size(sizes: list[Reals], residuals: Residuals, rate: Floats) -> tuple[int, ...]:
-    coded = np.flatnonzero(rate >= DIRECT_BELOW)
-    coded = coded[:: max(1, coded.size // _FIT_COUNTS)]
-    magnitudes = np.abs(residuals).reshape(-1)[coded].astype(np.float32) * np.float32(UNIT)
-    return fit_activity(np.stack([size.reshape(-1)[coded] for size in sizes]), magnitudes)
-
-
-def _moved(places: slice, by: int) -> slice:
-    return slice(places.start + by, places.stop + by, places.step)
+def _put_group(coder: RangeEncoder, counts: Counts, means: Floats) -> bytes:
+    """Code spectra that share their weights, and return these."""
+    clues = Clues(counts, means)
+    weights = Weights(clues.fit_rate(), ())
+    rates = clues.rates(weights.rate_terms)
+    residuals = counts - np.floor(rates + 0.5).astype(np.int64)
+    misses = np.abs(residuals).astype(np.float64)
+    weights = Weights(weights.rate, fit_sizes(rates, misses))
+    contexts, direct = contexts_of(rates, sizes(rates, misses, weights.size_terms))
+    numbers = np.where(direct, counts, residuals << 1 ^ residuals >> 63)
+    put_numbers(coder, numbers.reshape(-1), contexts.reshape(-1))
+    return bytes(weights)
 
 
 def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
@@ -219,26 +159,26 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         return RAW.decode(data[1:], shape, dtype, options)
     if data[0] not in (_MODEL, _WITH_TEMPLATE) or dtype.kind != "u":
         raise WireError("part of spectra of an unknown method")
-    count = math.prod(shape)
-    if len(shape) not in (1, 2) or count == 0 or shape[-1] < _LEAST_CHANNELS:
+    if len(shape) not in (1, 2) or math.prod(shape) == 0:
         raise WireError("not a part of spectra")
-    check_expansion(count, len(data))
-    if not affords_steps(shape, len(data)):
-        raise WireError("the stream is too short for so many channels")
-    place, template = 1, None
-    if data[0] == _WITH_TEMPLATE:
-        template = _read_template(data, shape[-1], options.template)
+    check_expansion(math.prod(shape), len(data))
+    spectra, channels = math.prod(shape[:-1]), shape[-1]
+    place, mean = 1, np.zeros(channels)
+    with_template = data[0] == _WITH_TEMPLATE
+    if with_template:
+        mean = _read_template(data, channels, options.template)
         place = 4
-    weights = data[place : place + RATE_CLUES + SIZE_CLUES]
-    if len(weights) < RATE_CLUES + SIZE_CLUES:
-        raise WireError("weights are cut short")
-    symbols = SymbolDecoder(SCHEME, data[place + len(weights) :])
-    state = _State(count // shape[-1], shape[-1], template)
-    largest = int(np.iinfo(dtype).max)
-    counts = _decode_counts(
-        state, tuple(weights[:RATE_CLUES]), tuple(weights[RATE_CLUES:]), symbols, largest
-    )
-    symbols.finish()
+    (first, width), place = read_varints(data, 2, place)
+    if first + width > channels or not _affords(spectra * width, len(data)):
+        raise WireError("the stream is too short for its channels")
+    counts = np.zeros((spectra, channels), np.int64)
+    if width:
+        used = slice(first, first + width)
+        _take_spectra(data[place:], counts[:, used], mean[used], with_template)
+    elif place < len(data):
+        raise WireError("spectra of nothing with something behind")
+    if int(counts.max()) > np.iinfo(dtype).max:
+        raise WireError("a count is out of range")
     return Block(as_integers(counts.reshape(shape), dtype))
 
 
@@ -247,49 +187,62 @@ def _read_template(data: bytes, channels: int, template: NDArray[np.uint32] | No
         raise WireError("spectra were coded with a template that is not here")
     if len(data) < 4 or data[2:4] != _digest(template):
         raise WireError("spectra were coded with another template")
-    return _scaled(template, data[1] - _SHIFT_BIAS)
+    return np.ldexp(template.astype(np.float64), data[1] - _SHIFT_BIAS)
 
 
-def _decode_counts(
-    state: _State,
-    rate_weights: tuple[int, ...],
-    size_weights: tuple[int, ...],
-    symbols: SymbolDecoder,
-    largest: int,
-) -> NDArray[np.int64]:
-    width = state.width
-    means, counted, expected, missed = (
-        plane.reshape(-1) for plane in (state.means, state.counts, state.expected, state.misses)
-    )
-    decoded = np.empty(means.size, np.int64)
-    for first, end, here in steps(state.spectra, state.channels, width, MARGIN):
-        before = _moved(here, -1)
-        mean = smooth([means[_moved(here, at)] for at in range(-2, 3)])
-        clues = rate_clues(
-            mean,
-            [counted[before] - counted[_moved(before, -back)] for back in _BACK],
-            [expected[before] - expected[_moved(before, -back)] for back in _BACK[3:]],
-        )
-        rate = _rates(rate_weights, clues)
-        sizes = size_clues(
-            rate,
-            missed[before] - missed[_moved(before, -1)],
-            missed[before] - missed[_moved(before, -4)],
-        )
-        contexts, direct = contexts_of(rate, activity(size_weights, sizes))
-        values = symbols.take(contexts)
-        foretold = np.floor(rate + 0.5).astype(np.int64)
-        counts = np.where(direct, values.astype(np.int64), foretold + unfold(values))
-        if counts.min() < 0 or counts.max() > largest:
+def _take_spectra(data: bytes, counts: Counts, mean: Floats, with_template: bool) -> None:
+    """Fill in the counts, spectrum by spectrum."""
+    groups = _groups(len(counts), with_template)
+    size = RATE_WEIGHTS + SIZE_WEIGHTS
+    if len(data) < size * len(groups):
+        raise WireError("weights are cut short")
+    coder = RangeDecoder(data[size * len(groups) :])
+    for index, group in enumerate(groups):
+        weights = Weights.read(data[size * index : size * (index + 1)])
+        for row in range(group.start, group.stop):
+            counts[row] = _take_spectrum(coder, weights, smooth(mean))
+            mean = mean_after(mean, counts[row].astype(np.float64), row + with_template)
+    coder.finish()
+
+
+def _take_spectrum(coder: RangeDecoder, weights: Weights, mean: Floats) -> list[int]:
+    """Return the counts of a spectrum.
+
+    One channel after the other in plain Python: each depends on the last one, and there is
+    nothing else to do at the same time. Terms are those of Clues and sizes, in their order.
+    """
+    floor, near, far, own1, own4, own16 = weights.rate_terms
+    root, share, miss1, miss4 = weights.size_terms
+    ratios = per_count(mean)
+    # Sums of counts and of misses up to each channel, behind as many zeros as windows look back.
+    sums, missed = [0] * (LONGEST + 1), [0] * 5
+    counts = []
+    total = misses = 0
+    for near8, far24 in zip((ratios[0] * near).tolist(), (ratios[1] * far).tolist(), strict=True):
+        rate = near8 * (total - sums[-9] + 4.0) + floor
+        rate += far24 * (total - sums[-25] + 8.0)
+        rate += (total - sums[-2]) * own1
+        rate += (total - sums[-5]) * own4
+        rate += (total - sums[-17]) * own16
+        rate = min(max(rate, LEAST_RATE), LARGEST)
+        foretold = int(rate + 0.5)
+        if rate < DIRECT_BELOW:
+            count = take_number(coder, direct_context(rate))
+        else:
+            size = math.sqrt(rate) * root
+            size += rate * share
+            size += (misses - missed[-2]) * miss1
+            size += (misses - missed[-5]) * miss4
+            folded = take_number(coder, residual_context(max(size, LEAST_SIZE)))
+            count = foretold + (folded >> 1 ^ -(folded & 1))
+        if not 0 <= count <= LARGEST:
             raise WireError("a count is out of range")
-        decoded[here] = counts
-        counted[here] = counted[before] + counts
-        expected[here] = expected[before] + mean
-        missed[here] = missed[before] + np.abs(counts - foretold)
-        moved = (counts - means[here]) * state.rates[first:end]
-        means[_moved(here, width)] = means[here] + moved
-    rows = decoded.reshape(-1, width)
-    return rows[: state.spectra, MARGIN : MARGIN + state.channels]
+        counts.append(count)
+        total += count
+        misses += abs(count - foretold)
+        sums.append(total)
+        missed.append(misses)
+    return counts
 
 
-SPECTRA = Codec("spectra", 2, _cut, _encode, _decode)
+SPECTRA = Codec("spectra", 3, _cut, _encode, _decode)

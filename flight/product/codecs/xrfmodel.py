@@ -6,154 +6,159 @@ channels and scaled by how this spectrum has compared with that mean over the la
 channels, and from this spectrum's own last 1, 4 and 16 channels. So a spectrum of another
 mineral, or of another dwell time, finds its own scale within a few channels.
 
-Decoding takes channel c of spectrum i at step c + 3 i: the smoothing looks two channels ahead in
-spectra that are already three channels further.
+The encoder foretells all spectra at once, the decoder channel by channel; both add up the same
+terms in the same order, so that they get the same bits.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.product.codecs.contexts import RESIDUALS, UNIT, Reals, context_of
-from flight.product.codecs.entropy import FREE_STEPS, Contexts, Scheme, expect
-from flight.product.codecs.frequencies import Lookup
-from flight.product.codecs.linear import Floats
+from flight.product.codecs.contexts import UNIT, WEIGHT_UNIT, fit_activity
+from flight.product.codecs.linear import Floats, non_negative
+from flight.product.codecs.xrftables import DIRECT_BELOW, LEAST_RATE, LEAST_SIZE
 
-LAG = 3
 WINDOWS = ((8, 4.0), (24, 8.0))
 """Channels back, and counts that keep a ratio of few counts near 1."""
-RATE_CLUES = 6
-SIZE_CLUES = 4
-MARGIN = 25
-"""Channels of padding in front: the longest window and one more."""
-AHEAD = 2
+OWN = (1, 4, 16)
+"""Channels back in the spectrum itself."""
+RATE_WEIGHTS, SIZE_WEIGHTS = 6, 4
+LONGEST = 24
+LARGEST = float((1 << 31) - 1)
+_FLOOR = 1 / 16
+_FRACTION = 256.0
+_MOST_REMEMBERED = 8
+_FIT_COUNTS = 1 << 16
+_ROUNDS = 4
+_NORMAL = 64.0
+_CLIP = float(1 << 18)
 
-_MEAN_FRACTION = 256.0
-_LEAST = 1 / 16
-DIRECT_BELOW = 8.0
-"""Rates below this have a table each quarter octave; above, the residual is coded."""
-_DIRECT_LEAST_OCTAVE = 121
-_DIRECT = 36
-_POISSON_VALUES = 48
-_STEPS_A_BYTE = 16
-
-
-def _poisson(rate: float) -> NDArray[np.float64]:
-    """Return the (unscaled) probabilities of the counts from 0 on."""
-    probabilities = np.empty(_POISSON_VALUES)
-    term = 1.0
-    for count in range(_POISSON_VALUES):
-        probabilities[count] = term
-        term = term * rate / (count + 1)
-    return probabilities
-
-
-def _scheme() -> Scheme:
-    expected = []
-    for context in range(_DIRECT):
-        rate = math.ldexp((4 + context % 4 + 0.5) / 4, context // 4 + _DIRECT_LEAST_OCTAVE - 127)
-        expected.append(expect(_poisson(rate), 0))
-    frequencies = np.concatenate((np.stack(expected), RESIDUALS.expected))
-    return Scheme(
-        np.concatenate((np.zeros(_DIRECT, np.uint8), RESIDUALS.shifts)),
-        np.concatenate((np.arange(_DIRECT, dtype=np.uint8), RESIDUALS.tables + np.uint8(_DIRECT))),
-        frequencies,
-        Lookup.of(frequencies),
-    )
-
-
-SCHEME = _scheme()
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """What is sent beside the symbols."""
+class Weights:
+    """How the clues add up, as it is sent: a byte a clue, in 1/64."""
 
-    template_shift: int
-    """The template counts 2^this times as much as it says."""
-    rate_weights: tuple[int, ...]
-    size_weights: tuple[int, ...]
+    rate: tuple[int, ...]
+    size: tuple[int, ...]
 
+    def __bytes__(self) -> bytes:
+        return bytes((*self.rate, *self.size))
 
-def affords_steps(shape: tuple[int, ...], stream_bytes: int) -> bool:
-    """Return whether a stream is long enough for a wavefront over its spectra.
+    @classmethod
+    def read(cls, data: bytes) -> "Weights":
+        """Return weights out of so many bytes."""
+        return cls(tuple(data[:RATE_WEIGHTS]), tuple(data[RATE_WEIGHTS:]))
 
-    A single spectrum takes a step a channel, each of which should have some half a bit.
-    """
-    return sum(shape) <= FREE_STEPS + _STEPS_A_BYTE * stream_bytes
+    @property
+    def rate_terms(self) -> tuple[float, ...]:
+        """What each rate clue is multiplied by: the floor, two windows, and own 1, 4 and 16."""
+        scales = (_FLOOR, 1.0, 1.0, *(1 / back for back in OWN))
+        return tuple(
+            weight / WEIGHT_UNIT * scale for weight, scale in zip(self.rate, scales, strict=True)
+        )
 
-
-def mean_rate(spectrum: int, *, with_template: bool) -> float:
-    """Return by how much a spectrum moves the mean of those before it."""
-    number = spectrum + (1 if with_template else 0)
-    return (1.0, 0.5, 0.5, 0.25, 0.25)[number] if number < 5 else 0.125
-
-
-def steps(
-    spectra: int, channels: int, width: int = 0, margin: int = 0
-) -> Iterator[tuple[int, int, slice]]:
-    """Yield each step's first and end spectrum, and its places in flattened rows of ``width``."""
-    width = width or channels
-    stride = width - LAG
-    for step in range(channels + LAG * (spectra - 1)):
-        first = max(0, -((channels - 1 - step) // LAG))
-        end = min(spectra - 1, step // LAG) + 1
-        if first < end:
-            start = first * width + margin + step - LAG * first
-            yield first, end, slice(start, start + (end - first - 1) * stride + 1, stride)
+    @property
+    def size_terms(self) -> tuple[float, ...]:
+        """What the rate's root, the rate, and the last 1 and 4 misses are multiplied by."""
+        scales = (1.0, 1 / 8, 1.0, 1 / 4)
+        return tuple(
+            weight / WEIGHT_UNIT * scale for weight, scale in zip(self.size, scales, strict=True)
+        )
 
 
-def smooth(around: list[Floats]) -> Floats:
-    """Return the mean over five channels, rounded down to 1/256 so that its sums are exact."""
-    far_left, left, here, right, far_right = around
-    total = far_left + far_right
-    total += (left + right) * 2.0
-    total += here * 4.0
-    total *= _MEAN_FRACTION / 10
+def mean_after(mean: Floats, counts: Floats, seen: int) -> Floats:
+    """Return the mean of spectra once another one is known; ``seen`` went into it so far."""
+    moved: Floats = mean + (counts - mean) * (1 / min(seen + 1, _MOST_REMEMBERED))
+    return moved
+
+
+def smooth(mean: Floats) -> Floats:
+    """Return (…, channels) means over five channels, in whole 1/256 so that sums are exact."""
+    edges = [(0, 0)] * (mean.ndim - 1) + [(2, 2)]
+    wide = np.pad(mean, edges)
+    count = mean.shape[-1]
+    total: Floats = wide[..., :count] + wide[..., 4:]
+    total += (wide[..., 1 : count + 1] + wide[..., 3 : count + 3]) * 2.0
+    total += wide[..., 2 : count + 2] * 4.0
+    total *= _FRACTION / 10
     np.floor(total, out=total)
-    total *= 1 / _MEAN_FRACTION
+    total *= 1 / _FRACTION
     return total
 
 
-def rate_clues(mean: Floats, counted: list[Floats], expected: list[Floats]) -> list[Floats]:
-    """Return RATE_CLUES arrays that foretell counts.
-
-    ``counted`` are the counts in the last 1, 4, 16, 8 and 24 channels, ``expected`` what the mean
-    had in the last 8 and 24.
-    """
-    scaled = [
-        mean * ((counts + few) / (means + few))
-        for counts, means, (_, few) in zip(counted[3:], expected, WINDOWS, strict=True)
-    ]
-    return [
-        np.full(mean.shape, _LEAST),
-        *scaled,
-        counted[0],
-        counted[1] * (1 / 4),
-        counted[2] * (1 / 16),
-    ]
+def last(numbers: Floats, back: int) -> Floats:
+    """Return for each channel the sum over the ``back`` channels before it."""
+    edges = [(0, 0)] * (numbers.ndim - 1) + [(back + 1, 0)]
+    sums = np.cumsum(np.pad(numbers, edges), axis=-1)
+    count = numbers.shape[-1]
+    window: Floats = sums[..., back : back + count] - sums[..., :count]
+    return window
 
 
-def size_clues(rate: Floats, last: Floats, last4: Floats) -> list[Reals]:
-    """Return SIZE_CLUES arrays that foretell a residual's magnitude, in 1/16.
-
-    ``last`` and ``last4`` are the residual magnitudes of the last channel and the last four.
-    """
-    return [
-        (np.sqrt(rate) * UNIT).astype(np.float32),
-        (rate * (UNIT / 8)).astype(np.float32),
-        (last * UNIT).astype(np.float32),
-        (last4 * (UNIT / 4)).astype(np.float32),
-    ]
+def per_count(mean: Floats) -> tuple[Floats, Floats]:
+    """Return by how much one count in each window moves the rate of each channel."""
+    near, far = (mean / (last(mean, back) + few) for back, few in WINDOWS)
+    return near, far
 
 
-def contexts_of(rate: Floats, sizes: Reals) -> tuple[Contexts, NDArray[np.bool_]]:
-    """Return each count's context, and which counts are coded as they are."""
-    direct = rate < DIRECT_BELOW
-    steps = (rate.astype(np.float32).view(np.int32) >> 21) - (_DIRECT_LEAST_OCTAVE << 2)
-    steps = np.clip(steps, 0, _DIRECT - 1)
-    contexts = np.where(direct, steps, context_of(sizes).astype(np.int32) + _DIRECT)
-    return contexts.astype(np.uint8), direct
+class Clues:
+    """What foretells spectra that are all known, (spectra, channels)."""
+
+    def __init__(self, counts: Counts, means: Floats) -> None:
+        known = counts.astype(np.float64)
+        self.counts = counts
+        self._ratios = per_count(means)
+        self._seen = [last(known, back) + few for back, few in WINDOWS]
+        self._own = [last(known, back) for back in OWN]
+
+    def fit_rate(self) -> tuple[int, ...]:
+        """Return non-negative weights, in 1/64, by least squares under Poisson noise."""
+        parts = [np.full(self.counts.shape, _FLOOR)]
+        parts += [ratio * seen for ratio, seen in zip(self._ratios, self._seen, strict=True)]
+        parts += [own * (1 / back) for own, back in zip(self._own, OWN, strict=True)]
+        stride = max(1, self.counts.size // _FIT_COUNTS)
+        clues = np.stack([part.reshape(-1)[::stride] for part in parts])
+        counts = self.counts.reshape(-1)[::stride].astype(np.float64)
+        weights = np.full(RATE_WEIGHTS, 1.0 / RATE_WEIGHTS)
+        for _ in range(_ROUNDS):
+            foretold = np.full(counts.shape, 1.0 / WEIGHT_UNIT)
+            for weight, clue in zip(weights.tolist(), clues, strict=True):
+                foretold += weight * clue
+            # Whole numbers below 2^18, some 2^16 of them: the sums are exact.
+            scale = _NORMAL / np.sqrt(foretold)
+            rows = np.minimum(np.floor(clues * scale), _CLIP)
+            target = np.minimum(np.floor(counts * scale), _CLIP)
+            weights = non_negative(rows @ rows.T, rows @ target)
+        return tuple(int(weight) for weight in np.clip(np.rint(weights * WEIGHT_UNIT), 0, 255))
+
+    def rates(self, terms: tuple[float, ...]) -> Floats:
+        """Return the rate that is foretold for each channel."""
+        floor, near, far, *own = terms
+        total: Floats = self._ratios[0] * near * self._seen[0] + floor
+        total += self._ratios[1] * far * self._seen[1]
+        for term, seen in zip(own, self._own, strict=True):
+            total += seen * term
+        return np.minimum(np.maximum(total, LEAST_RATE), LARGEST)
+
+
+def sizes(rates: Floats, misses: Floats, terms: tuple[float, ...]) -> Floats:
+    """Return how large each residual is likely to be, given the magnitudes of all."""
+    root, share, near, far = terms
+    total: Floats = np.sqrt(rates) * root
+    total += rates * share
+    total += last(misses, 1) * near
+    total += last(misses, 4) * far
+    return np.maximum(total, LEAST_SIZE)
+
+
+def fit_sizes(rates: Floats, misses: Floats) -> tuple[int, ...]:
+    """Return non-negative weights, in 1/64, with which the clues foretell the misses."""
+    coded = np.flatnonzero(rates >= DIRECT_BELOW)
+    coded = coded[:: max(1, coded.size // _FIT_COUNTS)]
+    parts = (np.sqrt(rates), rates * (1 / 8), last(misses, 1), last(misses, 4) * (1 / 4))
+    clues = np.stack([part.reshape(-1)[coded] for part in parts]) * UNIT
+    wanted = misses.reshape(-1)[coded] * UNIT
+    return fit_activity(clues.astype(np.float32), wanted.astype(np.float32))
