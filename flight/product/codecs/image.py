@@ -1,8 +1,8 @@
 """The image codec: (rows, columns), lossless or with a bounded error, in tiles that decode alone.
 
-A pixel is foretold by least squares from twelve neighbours above and to the left; the weights are
-fitted to the tile and sent. The encoder of a lossless tile works on whole arrays; the decoder, and
-the encoder under a bounded error, take one diagonal after the other.
+A pixel is foretold by least squares from twelve neighbours; the weights are fitted to the tile and
+sent. The encoder of a lossless tile works on whole arrays; the decoder, and the encoder under a
+bounded error, take one diagonal after the other.
 """
 
 import math
@@ -33,6 +33,7 @@ from flight.product.codecs.entropy import (
     encode_symbols,
 )
 from flight.product.codecs.geometry import cut_even
+from flight.product.codecs.imagelevels import find_levels, pack, read_levels, write_levels
 from flight.product.codecs.imagemodel import (
     CLUES,
     NEIGHBOURS,
@@ -63,12 +64,15 @@ from flight.product.codecs.types import (
 from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
-_RAW, _MODEL = 0, 1
+_RAW, _MODEL, _PACKED = 0, 1, 2
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
 _FIT_PIXELS = 1 << 14
 _FIT_RESIDUALS = 1 << 13
 _LARGEST_WEIGHT = (1 << 15) - 1
+_FIT_SCALE, _FIT_CLIP = float(1 << 12), float(1 << 18)
+_PAIRS = ((0, 4), (1, 2), (1, 3), (0, 2), (1, 5), (3, 9))
+"""W and WW, N and NW, N and NE; W and NW, N and NN, NE and what is north of it."""
 _RIDGE = 1e-6
 _CLUE_BITS = 8
 _SAMPLE_BITS = 16
@@ -89,13 +93,23 @@ def _encode(samples: Integers, options: Options) -> bytes:
         raise TypeError(f"the image codec takes unsigned 8 and 16 bits, not {samples.dtype}")
     modelled = b""
     if samples.size:
-        modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
+        modelled = _encode_best(samples, options.maximum_error)
         if not affords_steps(Frame(*samples.shape).steps, samples.size, len(modelled)):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
     plain = bytes([_RAW]) + RAW.encode(samples, options)
     return min(modelled or plain, plain, key=len)
+
+
+def _encode_best(samples: Integers, maximum_error: int) -> bytes:
+    """Return an image's stream, packed if there are gaps between its values."""
+    levels = None if maximum_error else find_levels(samples)
+    if levels is None:
+        return bytes([_MODEL]) + _encode_model(samples, maximum_error)
+    head = write_levels(levels)
+    head = bytes([_PACKED]) + write_varints([len(head)]) + head
+    return head + _encode_model(pack(samples, levels), maximum_error)
 
 
 def _encode_model(samples: Integers, maximum_error: int) -> bytes:
@@ -152,24 +166,36 @@ def _neighbours(padded: NDArray[Number], shape: Shape) -> list[NDArray[Number]]:
 
 def _fit_weights(padded: Floats, pixels: Floats, maximum_error: int) -> tuple[int, ...]:
     """Return a weight a neighbour by least squares of the differences to the west one."""
+    # A pixel counts the less the more its neighbours differ: there a miss costs little more.
     chosen = _some_rows(pixels.shape, _FIT_PIXELS)
-    west, *others = (
-        neighbour[chosen].reshape(-1) for neighbour in _neighbours(padded, pixels.shape)
-    )
-    # Differences of 16-bit pixels, 2^17 of them: the sums stay below 2^53.
-    rows = np.stack([neighbour - west for neighbour in others])
-    target = pixels[chosen].reshape(-1) - west
+    around = [neighbour[chosen].reshape(-1) for neighbour in _neighbours(padded, pixels.shape)]
+    west, *others = around
+    busy = _differences(around)
+    level = int(busy.sum()) // (2 * busy.size) + 1
+    scale = _FIT_SCALE / (busy + level)
+    # Whole numbers below 2^18, some 2^15 of them: the sums stay below 2^53.
+    rows = np.stack([(neighbour - west) * scale for neighbour in others])
+    np.floor(np.clip(rows, -_FIT_CLIP, _FIT_CLIP, out=rows), out=rows)
+    target = np.floor(np.clip((pixels[chosen].reshape(-1) - west) * scale, -_FIT_CLIP, _FIT_CLIP))
     gram = rows @ rows.T
     diagonal = np.einsum("ii->i", gram)
-    noise = rows.shape[1] * ((2 * maximum_error + 1) ** 2 - 1) / 12
+    noise = float((np.floor(scale) ** 2).sum()) * ((2 * maximum_error + 1) ** 2 - 1) / 12
     trace = 0.0
     for term in diagonal.tolist():
         trace += term
-    diagonal += trace * (_RIDGE / len(others)) + 1.0 + noise
+    diagonal += trace * (_RIDGE / len(others)) + _FIT_SCALE + noise
     right = np.asarray(rows @ target, np.float64)
     answer = np.rint(solve(gram[None], right[None])[0] * (1 << WEIGHT_BITS))
     weights = [int(weight) for weight in np.clip(answer, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)]
     return ((1 << WEIGHT_BITS) - sum(weights), *weights)
+
+
+def _differences(around: list[Floats]) -> Floats:
+    """Return how much the neighbours of each pixel differ from one another."""
+    total = np.zeros(around[0].shape)
+    for one, other in _PAIRS:
+        total += np.abs(around[one] - around[other])
+    return total
 
 
 def _bounded_residuals(
@@ -240,13 +266,25 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("not a part of an image")
     if data[0] == _RAW:
         return RAW.decode(data[1:], shape, dtype, options)
-    if data[0] != _MODEL or 0 in shape:
+    if data[0] not in (_MODEL, _PACKED) or 0 in shape:
         raise WireError("image part of an unknown method")
-    (maximum_error, size), place = read_varints(data, 2, 1)
     frame = Frame(*shape)
     check_steps(frame.steps, math.prod(shape), len(data))
+    if data[0] == _MODEL:
+        return Block(as_integers(_decode_model(data[1:], frame, int(np.iinfo(dtype).max)), dtype))
+    (size,), place = read_varints(data, 1, 1)
+    levels = read_levels(data[place : place + size], math.prod(shape))
+    if int(levels[-1]) > np.iinfo(dtype).max:
+        raise WireError("pixels do not fit their dtype")
+    numbers = _decode_model(data[place + size :], frame, levels.size - 1)
+    return Block(as_integers(levels[numbers.astype(np.int64)], dtype))
+
+
+def _decode_model(data: bytes, frame: Frame, largest: int) -> Floats:
+    """Return pixels up to ``largest``."""
+    (maximum_error, size), place = read_varints(data, 2)
     side = _read_side(data[place : place + size])
-    if side.highest > np.iinfo(dtype).max or maximum_error > np.iinfo(dtype).max:
+    if side.highest > largest or maximum_error > largest:
         raise WireError("pixels do not fit their dtype")
     symbols = SymbolDecoder(RESIDUALS, data[place + size :])
     wave = Wave(frame, side, 2 * maximum_error + 1)
@@ -255,7 +293,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         residuals = unfold(symbols.take(wave.contexts()))
         wave.put(first, begin, predicted, residuals.astype(np.float64))
     symbols.finish()
-    return Block(as_integers(frame.inner(wave.values), dtype))
+    return frame.inner(wave.values)
 
 
-IMAGE = Codec("image", 2, _cut, _encode, _decode)
+IMAGE = Codec("image", 3, _cut, _encode, _decode)
