@@ -13,7 +13,7 @@ from tools.campaign.identity import digest
 DIGESTS = {
     (CodecId.RAW, 1): "c0679eba8f13178358c4b016d9dce7ff40aa11bfdcb74b056ea322455aa7e0fa",
     (CodecId.IMAGE, 3): "66c186273bcca2c47279d38f9aad208910b898970a5bdcc1f6078e963d22c375",
-    (CodecId.LATTICE, 2): "a395438bbbb6e2e6dc00cf91f66f4cfe748c1ed37a99abbd10e6be61ef562b27",
+    (CodecId.LATTICE, 3): "15dc2c3c087c085b70e156c1449c906a43a3e15d5439706f5f9f524998015c50",
     (CodecId.CUBE, 2): "3ce01816d06f84e7e4f379d14a95f5059bf6207180ce5a821f118e2dd5ecefd7",
     (CodecId.SPECTRA, 3): "ec228e5e104a6f25889198df7e5e6106fdd819c9f67ebd04e4817f18b4d7744d",
     (CodecId.CLASS_MAP, 4): "417f9c630ffe36a0f5e517319d99d29ca068006717e4af59e8169efc16cbdf30",

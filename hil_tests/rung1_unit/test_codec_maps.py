@@ -34,10 +34,10 @@ def _size(labels: np.ndarray) -> int:
 @pytest.mark.parametrize("shape", [(9, 9), (40, 41), (3, 120), (120, 3), (145, 145), (64, 200)])
 @pytest.mark.parametrize("labels", [1, 2, 5, 31, 64])
 def test_a_map_by_diagonals_comes_back(shape: tuple[int, int], labels: int) -> None:
-    wanted = _busy(*shape, labels).astype(np.int64)
+    wanted = _busy(*shape, labels)
     writer = MapWriter()
     walk_diagonals(wanted.copy(), labels, writer)
-    reader, found = MapReader(writer.finish()), np.zeros(shape, np.int64)
+    reader, found = MapReader(writer.finish()), np.zeros(shape, np.uint8)
     walk_diagonals(found, labels, reader)
     reader.finish()
     assert np.array_equal(found, wanted)
@@ -66,7 +66,7 @@ def test_every_question_has_a_chance_and_none_names_a_label_twice() -> None:
     rng = np.random.default_rng(4)
     mixer = Mixer(5)
     for pixels in (1, 7, 300, 300):
-        near = rng.integers(0, 5, (len(PLACES), pixels))
+        near = rng.integers(0, 5, (len(PLACES), pixels), np.uint8)
         first, packed = mixer.foretell(near)
         assert ((first > 0) & (first < 1 << 16)).all()
         for question in range(1, OTHER):
@@ -78,7 +78,7 @@ def test_every_question_has_a_chance_and_none_names_a_label_twice() -> None:
 
 def test_a_mixer_learns_what_its_pixels_are_like() -> None:
     mixer = Mixer(4)
-    near = np.array([0, 1, 2, 3, 0, 1, 2, 3, 0])[:, None].repeat(40, axis=1)
+    near = np.array([0, 1, 2, 3, 0, 1, 2, 3, 0], np.uint8)[:, None].repeat(40, axis=1)
     before = int(mixer.foretell(near)[1, 0]) & 0xFFFF
     for _ in range(9):
         # Always like the north neighbour, never like the west one.

@@ -111,11 +111,11 @@ def test_a_prefix_of_a_lattice_part_is_a_smaller_picture(spacing: int) -> None:
     image = _ramp(128, 140)
     parts = encode(CodecId.LATTICE, image)
     coarse, fine = split(parts, spacing)
-    small = decode(CodecId.LATTICE, 2, coarse)
+    small = decode(CodecId.LATTICE, 3, coarse)
     assert np.array_equal(small.samples[::spacing, ::spacing], image[::spacing, ::spacing])
     assert small.present.sum() == image[::spacing, ::spacing].size
-    assert not decode(CodecId.LATTICE, 2, fine).present.any()
-    whole = decode(CodecId.LATTICE, 2, [*fine, *coarse])
+    assert not decode(CodecId.LATTICE, 3, fine).present.any()
+    whole = decode(CodecId.LATTICE, 3, [*fine, *coarse])
     assert whole.complete
     assert np.array_equal(whole.samples, image)
 
@@ -123,7 +123,7 @@ def test_a_prefix_of_a_lattice_part_is_a_smaller_picture(spacing: int) -> None:
 def test_tiles_of_interest_can_go_first() -> None:
     image = _ramp(128, 128)
     parts = encode(CodecId.LATTICE, image, tile=64)
-    decoded = decode(CodecId.LATTICE, 2, parts[3:])
+    decoded = decode(CodecId.LATTICE, 3, parts[3:])
     assert np.array_equal(decoded.samples[64:, 64:], image[64:, 64:])
     assert decoded.present.sum() == 64 * 64
 

@@ -83,13 +83,17 @@ def _number(samples: Integers) -> tuple[Labels, bytes, int]:
     numbers = np.cumsum(used) - 1
     count, largest = int(numbers[-1]) + 1, int(used.nonzero()[0][-1])
     if largest < _SPARSE * count and not count <= MOST_LABELS <= largest:
-        return samples.astype(np.int64), b"", largest + 1
+        return samples.astype(np.uint8), b"", largest + 1
     ends = (used[1:] != used[:-1]).nonzero()[0] + 1
     bounds = [0, *ends.tolist(), _ALL_LABELS]
     lengths = [end - begin for begin, end in pairwise(bounds)]
     # What is not used at the end is not said, and the first run is of labels that are used.
     runs = [*([] if used[0] else [0]), *lengths[: len(lengths) - (not used[-1])]]
-    return numbers[samples], bytes([_PALETTE]) + write_varints([len(runs), *runs]), count
+    return (
+        numbers.astype(np.uint8)[samples],
+        bytes([_PALETTE]) + write_varints([len(runs), *runs]),
+        count,
+    )
 
 
 def _is_busy(labels: Labels) -> bool:
@@ -115,12 +119,12 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         if not affords_tree(shape, 0, len(data)):
             raise WireError("the stream is too short for its pixels")
         count = method - _TREE + 1 if method < _TREE - 1 + _MANY_LABELS else _ALL_LABELS
-        labels = np.zeros(shape, np.int64)
+        labels = np.zeros(shape, np.uint8)
         walk_rows(labels, count, reader, len(data))
     elif _WAVE <= method < _WAVE + MOST_LABELS:
         if not affords_wave(shape, len(data)):
             raise WireError("the stream is too short for its pixels")
-        labels = np.zeros(shape, np.int64)
+        labels = np.zeros(shape, np.uint8)
         walk_diagonals(labels, method - _WAVE + 1, reader)
     else:
         raise WireError("part of a map of an unknown method")
@@ -135,7 +139,7 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
 def _read_palette(data: bytes) -> tuple[Labels, int]:
     """Return the labels that are used, none if all may be, and where the rest begins."""
     if data[:1] != bytes([_PALETTE]):
-        return np.zeros(0, np.int64), 0
+        return np.zeros(0, np.uint8), 0
     (count,), place = read_varints(data, 1, 1)
     if not 0 < count <= _ALL_LABELS + 1:
         raise WireError("palette of too many runs")
@@ -145,7 +149,7 @@ def _read_palette(data: bytes) -> tuple[Labels, int]:
     used = np.repeat(np.arange(count) % 2 == 0, runs).nonzero()[0]
     if not used.size:
         raise WireError("palette without a label")
-    return used, place
+    return used.astype(np.uint8), place
 
 
 CLASS_MAP = Codec("class map", 4, _cut, _encode, _decode)

@@ -99,3 +99,29 @@ def cut_even(shape: Shape, sizes: Shape) -> Iterator[Box]:
         -(-length // count) if count else 1 for length, count in zip(shape, counts, strict=True)
     )
     return cut_grid(shape, even)
+
+
+LARGEST_TILE = 1 << 9
+"""Rows or columns of an image's part: what a decoder needs beside its pixels stays below 16 MB."""
+
+
+def cut_tiles(shape: Shape, tile: int) -> Iterator[Box]:
+    """Yield the boxes of an image's tiles, about ``tile`` rows and columns each.
+
+    Raises:
+        ValueError: the shape is no image's.
+    """
+    if len(shape) != 2:
+        raise ValueError("an image has rows and columns")
+    side = min(tile, LARGEST_TILE)
+    return cut_even(shape, (side, side))
+
+
+def check_tile(shape: Shape) -> None:
+    """Refuse a tile that no encoder makes, before anything is allocated.
+
+    Raises:
+        WireError: it is not two-dimensional, or has more pixels than the largest tile.
+    """
+    if len(shape) != 2 or math.prod(shape) > LARGEST_TILE**2:
+        raise WireError("not a tile of an image")

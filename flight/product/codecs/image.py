@@ -32,7 +32,7 @@ from flight.product.codecs.entropy import (
     check_steps,
     encode_symbols,
 )
-from flight.product.codecs.geometry import cut_even
+from flight.product.codecs.geometry import check_tile, cut_tiles
 from flight.product.codecs.imagelevels import find_levels, pack, read_levels, write_levels
 from flight.product.codecs.imagemodel import (
     CLUES,
@@ -83,9 +83,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
-    if len(shape) != 2:
-        raise ValueError("an image has rows and columns")
-    return cut_even(shape, (options.tile, options.tile))
+    return cut_tiles(shape, options.tile)
 
 
 def _encode(samples: Integers, options: Options) -> bytes:
@@ -262,7 +260,8 @@ def _read_side(data: bytes) -> Side:
 
 
 def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
-    if len(shape) != 2 or dtype.itemsize > 2 or dtype.kind != "u" or not data:
+    check_tile(shape)
+    if dtype.itemsize > 2 or dtype.kind != "u" or not data:
         raise WireError("not a part of an image")
     if data[0] == _RAW:
         return RAW.decode(data[1:], shape, dtype, options)

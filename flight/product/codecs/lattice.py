@@ -14,6 +14,7 @@ import numpy as np
 from flight.product.codecs.contexts import (
     RESIDUALS,
     UNIT,
+    Reals,
     activity,
     context_of,
     fit_activity,
@@ -22,17 +23,19 @@ from flight.product.codecs.contexts import (
     unfold,
 )
 from flight.product.codecs.entropy import SymbolDecoder, check_expansion, encode_symbols
-from flight.product.codecs.geometry import cut_even
+from flight.product.codecs.geometry import check_tile, cut_tiles
 from flight.product.codecs.latticemodel import (
     CLUES,
     WEIGHT_BITS,
     Around,
+    blocks,
     foretell,
     levels,
     look_around,
     steps,
+    widen,
 )
-from flight.product.codecs.linear import Floats, fraction_bits, quantise, solve
+from flight.product.codecs.linear import Floats, solve
 from flight.product.codecs.rangecoder import Integers as IntegerModel
 from flight.product.codecs.rangecoder import RangeDecoder, RangeEncoder
 from flight.product.codecs.raw import RAW
@@ -56,15 +59,14 @@ _LEAST_FITTED = 1 << 10
 """A pass of fewer pixels is foretold by the mean of four: weights would cost more than they
 save."""
 _LARGEST_WEIGHT = 1 << 15
+_FIT_SCALE, _FIT_CLIP = float(1 << 12) * UNIT, float(1 << 18)
 _RIDGE = 1e-6
 _CLUE_BITS = 8
 _LEVEL_BITS = 20
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
-    if len(shape) != 2:
-        raise ValueError("an image has rows and columns")
-    return cut_even(shape, (options.tile, options.tile))
+    return cut_tiles(shape, options.tile)
 
 
 class _Picture:
@@ -75,9 +77,14 @@ class _Picture:
         self.shape = (rows, columns)
         self.lowest, self.highest = lowest, highest
         self.maximum_error = maximum_error
-        self.values = np.zeros(self.shape)
-        self.magnitudes = np.zeros(self.shape)
+        # Whole numbers below 2^24: nothing is lost in 32 bits.
+        self.values: Reals = np.zeros(self.shape, np.float32)
+        self.magnitudes: Reals = np.zeros(self.shape, np.float32)
         self.spacing = 1 << levels(rows, columns)
+
+    def widened(self, half: int) -> tuple[Reals, Reals]:
+        """Return values and magnitudes of the finer lattice, as they are now, mirrored around."""
+        return widen(self.values[::half, ::half]), widen(self.magnitudes[::half, ::half])
 
     def put(self, rows: slice, columns: slice, foretold: Floats, steps_off: Floats) -> None:
         """Take a pass's residuals, in steps of 2 maximum_error + 1."""
@@ -115,10 +122,10 @@ def _encode_level(picture: _Picture, wanted: Floats, spacing: int) -> bytes:
     folded, contexts, sizes = [], [], []
     half = spacing // 2
     for one, rows, columns in steps(spacing, picture.shape):
-        around = look_around(
-            one, picture.values[::half, ::half], picture.magnitudes[::half, ::half]
-        )
-        target = wanted[rows, columns].reshape(-1)
+        known, known_sizes = picture.widened(half)
+        aim = wanted[rows, columns]
+        around = look_around(one, known, known_sizes, slice(0, len(aim)))
+        target = aim.reshape(-1)
         weights = _fit(around, target, picture.maximum_error)
         foretold = foretell(around, np.array(weights, np.float64), picture.lowest, picture.highest)
         residuals = quantised(target - foretold, picture.maximum_error)
@@ -132,7 +139,7 @@ def _encode_level(picture: _Picture, wanted: Floats, spacing: int) -> bytes:
         _put_side(coder, weights, level, clue_weights)
         folded.append(fold(residuals.astype(np.int32)))
         contexts.append(context_of(activity(clue_weights, clues)))
-        sizes.append(residuals.size)
+        sizes += [(block.stop - block.start) * aim.shape[1] for block in blocks(*aim.shape)]
         picture.put(rows, columns, foretold, residuals)
     side = coder.finish()
     symbols = encode_symbols(
@@ -145,20 +152,21 @@ def _fit(around: Around, target: Floats, maximum_error: int) -> tuple[int, ...]:
     count = len(around.features)
     if target.size < _LEAST_FITTED:
         return (0,) * count
-    stride = max(1, target.size // _FIT_PIXELS)
-    rows = around.features[:, ::stride]
-    wanted = 4.0 * target[::stride] - around.nearest_sum[::stride]
-    largest = int(max(np.abs(rows).max(), np.abs(wanted).max(), 1))
-    fractions = fraction_bits(largest, wanted.size)
-    if fractions < 0:
-        rows, wanted = quantise(rows, fractions), quantise(wanted, fractions)
+    some = slice(None, None, max(1, target.size // _FIT_PIXELS))
+    # A pixel counts the less the more its neighbours differ: there a miss costs little more.
+    busy = around.clues[0][some].astype(np.float64)
+    scale = _FIT_SCALE / (busy + float(int(busy.sum()) // busy.size + UNIT))
+    # Whole numbers below 2^18, some 2^15 of them: the sums stay below 2^53.
+    rows = np.floor(np.clip(around.features[:, some] * scale, -_FIT_CLIP, _FIT_CLIP))
+    wanted = (4.0 * target[some] - around.nearest_sum[some]) * scale
+    wanted = np.floor(np.clip(wanted, -_FIT_CLIP, _FIT_CLIP))
     gram = rows @ rows.T
     diagonal = np.einsum("ii->i", gram)
     trace = 0.0
     for term in diagonal.tolist():
         trace += term
-    noise = 16 * wanted.size * ((2 * maximum_error + 1) ** 2 - 1) / 12
-    diagonal += trace * (_RIDGE / count) + 1.0 + noise
+    noise = 16 * float((np.floor(scale) ** 2).sum()) * ((2 * maximum_error + 1) ** 2 - 1) / 12
+    diagonal += trace * (_RIDGE / count) + _FIT_SCALE + noise
     right = np.asarray(rows @ wanted, np.float64)
     answer = np.rint(solve(gram[None], right[None])[0] * (1 << WEIGHT_BITS))
     return tuple(int(weight) for weight in np.clip(answer, -_LARGEST_WEIGHT, _LARGEST_WEIGHT - 1))
@@ -191,14 +199,16 @@ def _decode_level(picture: _Picture, data: bytes, spacing: int) -> None:
     symbols = SymbolDecoder(RESIDUALS, data[place + size :])
     half = spacing // 2
     for one, rows, columns in steps(spacing, picture.shape):
-        around = look_around(
-            one, picture.values[::half, ::half], picture.magnitudes[::half, ::half]
-        )
-        weights, level, clue_weights = _take_side(coder, len(around.features))
-        foretold = foretell(around, weights, picture.lowest, picture.highest)
-        clues = [*around.clues, np.full(foretold.shape, level, np.float32)]
-        residuals = unfold(symbols.take(context_of(activity(clue_weights, clues))))
-        picture.put(rows, columns, foretold, residuals.astype(np.float64))
+        known, sizes = picture.widened(half)
+        weights, level, clue_weights = _take_side(coder, len(one.rings))
+        target = picture.values[rows, columns]
+        for block in blocks(*target.shape):
+            around = look_around(one, known, sizes, block)
+            foretold = foretell(around, weights, picture.lowest, picture.highest)
+            clues = [*around.clues, np.full(foretold.shape, level, np.float32)]
+            residuals = unfold(symbols.take(context_of(activity(clue_weights, clues))))
+            here = slice(spacing * block.start + rows.start, spacing * block.stop, spacing)
+            picture.put(here, columns, foretold, residuals.astype(np.float64))
     symbols.finish()
 
 
@@ -213,7 +223,8 @@ def _sections(data: bytes, place: int) -> Iterator[bytes]:
 
 
 def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
-    if len(shape) != 2 or dtype.itemsize > 2 or dtype.kind != "u" or not data:
+    check_tile(shape)
+    if dtype.itemsize > 2 or dtype.kind != "u" or not data:
         raise WireError("not a part of an image")
     samples = as_integers(np.zeros(shape, dtype), dtype)
     present = np.zeros(shape, np.bool_)
@@ -284,4 +295,4 @@ def split(
     return tuple(coarse), tuple(fine)
 
 
-LATTICE = Codec("lattice", 2, _cut, _encode, _decode, join)
+LATTICE = Codec("lattice", 3, _cut, _encode, _decode, join)

@@ -21,6 +21,7 @@ REACH = 3
 WEIGHT_BITS = 11
 """Fractional bits of a weight; a prediction is in quarters, hence two more."""
 CLUES = 5
+_BLOCK_PIXELS = 1 << 14
 
 Offset = tuple[int, int]
 
@@ -76,7 +77,7 @@ class Around:
 
     features: Floats
     """(features, pixels): ring sums less as many nearest-four means, times 4."""
-    nearest_sum: Floats
+    nearest_sum: Reals
     clues: list[Reals]
     """CLUES - 1 arrays; the level is the last clue."""
 
@@ -91,28 +92,38 @@ def steps(spacing: int, shape: tuple[int, int]) -> Iterator[tuple[Pass, slice, s
             yield one, rows, columns
 
 
-def look_around(one: Pass, known: Floats, magnitudes: Floats) -> Around:
-    """Return the neighbourhood of a pass's pixels.
+def widen(plane: Reals) -> Reals:
+    """Return a plane in REACH of its mirror images."""
+    return np.pad(plane, REACH, mode="reflect")
 
-    ``known`` and ``magnitudes`` hold every pixel of the finer lattice, (rows, columns); places
-    not decoded yet are never read.
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Yield the rows of a pass in blocks: a few of them at a time keep what is needed small."""
+    height = max(1, _BLOCK_PIXELS // columns)
+    for first in range(0, rows, height):
+        yield slice(first, min(first + height, rows))
+
+
+def look_around(one: Pass, known: Reals, magnitudes: Reals, block: slice) -> Around:
+    """Return the neighbourhood of the pixels in a block of a pass's rows.
+
+    ``known`` and ``magnitudes`` hold every pixel of the finer lattice, (rows, columns), widened;
+    places not decoded yet are never read.
     """
-    values = np.pad(known, REACH, mode="reflect")
-    sizes = np.pad(magnitudes, REACH, mode="reflect")
-    rows, columns = known.shape
+    columns = known.shape[1] - 2 * REACH
 
-    def at(offset: Offset, plane: Floats) -> Floats:
+    def at(offset: Offset, plane: Reals) -> Reals:
         top, left = REACH + one.row + offset[0], REACH + one.column + offset[1]
-        end_row, end_column = REACH + rows + offset[0], REACH + columns + offset[1]
-        return plane[top:end_row:2, left:end_column:2]
+        rows = slice(top + 2 * block.start, top + 2 * block.stop - 1, 2)
+        return plane[rows, left : REACH + columns + offset[1] : 2]
 
-    nearest = [at(offset, values) for offset in one.nearest]
+    nearest = [at(offset, known) for offset in one.nearest]
     total = nearest[0] + nearest[1] + nearest[2] + nearest[3]
     features = np.empty((len(one.rings), *total.shape))
     for index, ring in enumerate(one.rings):
         np.multiply(total, -len(ring), out=features[index])
         for offset in ring:
-            features[index] += at(offset, values) * 4.0
+            features[index] += at(offset, known) * 4.0
     highest = np.maximum(np.maximum(nearest[0], nearest[1]), np.maximum(nearest[2], nearest[3]))
     lowest = np.minimum(np.minimum(nearest[0], nearest[1]), np.minimum(nearest[2], nearest[3]))
     if one.nearest is _CORNERS:
@@ -120,7 +131,7 @@ def look_around(one: Pass, known: Floats, magnitudes: Floats) -> Around:
     else:
         twist = nearest[0] + nearest[1] - nearest[2] - nearest[3]
     spread = np.abs(features[len(one.nearest)])
-    around = [at(offset, sizes) for offset in one.nearest]
+    around = [at(offset, magnitudes) for offset in one.nearest]
     residuals = around[0] + around[1] + around[2] + around[3]
     clues = [
         (highest - lowest) * UNIT,

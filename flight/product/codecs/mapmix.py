@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Labels = NDArray[np.int64]
+Labels = NDArray[np.uint8]
 Ranks = NDArray[np.int64]
 
 W, N, NE, NW, WW, NN, NNE, NNW, NWW = range(9)

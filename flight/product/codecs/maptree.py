@@ -23,7 +23,7 @@ from flight.product.errors import WireError
 _PAD = 3
 _FREE_PIXELS, _PIXELS_A_BYTE = 1 << 20, 1 << 14
 _FREE_ROWS, _ROWS_A_BYTE = 1 << 10, 16
-_FREE_WORK, _WORK_A_BYTE = 1 << 12, 1 << 6
+_FREE_WORK, _WORK_A_BYTE = 1 << 12, 1 << 8
 """What a stream of so many bytes may ask for: pixels in all, rows, and work, which is a pixel that
 is in no stretch. Each costs time, so a short stream that claims more is refused, and what would
 need more (a fine regular pattern) is not coded so."""

@@ -52,7 +52,7 @@ def walk_diagonals(labels: Labels, count: int, coder: MapWriter | MapReader) -> 
     """
     mixer, beside = Mixer(count), Beside(count)
     # One more, which is what the first pixel has for neighbours.
-    flat = np.append(labels, 0)
+    flat = np.append(labels, labels.dtype.type(0))
     for places, around in _diagonals(labels.shape):
         near = flat.take(around)
         known: list[int] = []
@@ -72,7 +72,7 @@ def walk_diagonals(labels: Labels, count: int, coder: MapWriter | MapReader) -> 
 def _others(near: Labels, here: Labels, beside: Beside, coder: MapWriter | MapReader) -> Labels:
     """Return labels that are none of the four neighbours'."""
     ends = beside.foretell(near).cumsum(axis=1).tolist()
-    labels = np.array(coder.labels(ends, here.tolist()))
+    labels = np.array(coder.labels(ends, here.tolist()), np.uint8)
     beside.learn(near, labels)
     return labels
 
