@@ -30,7 +30,7 @@ MAX_PEAK_BYTES = 16 << 20
 LIMIT_BYTES = 4 << 20
 """What the caller allows an array to be."""
 MEMORY_SAMPLE = 97
-SMALL_TO_LARGE = 20
+SMALL_TO_LARGE = 99
 GEOMETRY_SAMPLE = 4
 """One input in so many has its geometry spoilt, too."""
 RETRIES = 5
@@ -53,21 +53,22 @@ class Verdict:
 def _small(codec: CodecId) -> list[Integers]:
     """Return small arrays of the kind a codec is for."""
     rng = np.random.default_rng(8)
-    smooth = np.add.outer(np.arange(12), 2 * np.arange(10)) + rng.integers(0, 2, (12, 10))
+    smooth = np.add.outer(np.arange(8), 2 * np.arange(7)) + rng.integers(0, 2, (8, 7))
     bands = np.stack([smooth[:5], smooth[:5] + 9, smooth[:5] + 20])
-    counts = rng.poisson(0.5, (3, 60)).astype(np.uint32)
-    labels = np.kron(rng.integers(0, 4, (5, 5), np.uint8), np.ones((4, 6), np.uint8))
-    busy = np.where(rng.random((20, 30)) < 0.3, rng.integers(0, 4, (20, 30)), labels)[:9, :16]
-    packets = rng.integers(0, 4, (30, 6), np.uint8).cumsum(axis=0).astype(np.uint8)
-    logits = rng.integers(-9, 9, (12, 12)).cumsum(axis=1)[None, :, :, None] + np.array([9, -7])
+    counts = rng.poisson(3, (2, 20)).astype(np.uint32)
+    labels = np.kron(rng.integers(0, 4, (3, 3), np.uint8), np.ones((3, 4), np.uint8))
+    busy = np.where(rng.random((9, 12)) < 0.3, rng.integers(0, 4, (9, 12)), labels)
+    packets = rng.integers(0, 4, (12, 5), np.uint8).cumsum(axis=0).astype(np.uint8)
+    logits = rng.integers(-9, 9, (9, 9)).cumsum(axis=1)[None, :, :, None] + np.array([9, -7])
     image = smooth.astype(np.uint16)
+    wide = np.tile(image, (1, 2))
     return {
         CodecId.RAW: [image, counts],
         CodecId.IMAGE: [image, smooth.astype(np.uint8), image * np.uint16(16)],
-        CodecId.LATTICE: [image, smooth.astype(np.uint8)],
+        CodecId.LATTICE: [wide, wide.astype(np.uint8)],
         CodecId.CUBE: [bands.astype(np.uint16)],
         CodecId.SPECTRA: [counts, counts[:1]],
-        CodecId.CLASS_MAP: [labels, labels[:9, :11] + np.uint8(3), busy.astype(np.uint8)],
+        CodecId.CLASS_MAP: [labels, labels + np.uint8(3), busy.astype(np.uint8)],
         CodecId.HOUSEKEEPING: [packets],
         CodecId.TENSOR: [logits.clip(-128, 127).astype(np.int8)],
     }[codec]
@@ -78,8 +79,8 @@ def _large(codec: CodecId) -> list[Integers]:
     rng = np.random.default_rng(9)
     image = (np.add.outer(np.arange(70), np.arange(75)) + rng.normal(0, 9, (70, 75)) + 50).clip(0)
     counts = rng.poisson(2 + 9 * np.sin(np.arange(2000) / 90) ** 2, (4, 2000)).astype(np.uint32)
-    labels = np.kron(rng.integers(0, 9, (12, 12), np.uint8), np.ones((11, 11), np.uint8))
-    busy = np.where(rng.random(labels.shape) < 0.1, rng.integers(0, 9, labels.shape), labels)
+    labels = np.kron(rng.integers(0, 9, (12, 12), np.uint8), np.ones((6, 6), np.uint8))
+    busy = np.where(rng.random(labels.shape) < 0.3, rng.integers(0, 9, labels.shape), labels)
     return {
         CodecId.IMAGE: [image.astype(np.uint16)],
         CodecId.LATTICE: [image.astype(np.uint8)],

@@ -58,7 +58,8 @@ _SCALE = 2.0**-16
 _FIRST_WEIGHT = float(int(0.42 / _SCALE))
 _HEAVIEST = float(1 << 20)
 _SMALL_STEP_BITS = 7
-_PENDING, _PENDING_SHARE = 1024, 16
+_LEAST_PENDING, _MOST_PENDING, _PENDING_SHARE = 32, 1 << 10, 16
+"""To learn costs time, so what was foretold waits until it is a share of all that was learned."""
 _HALVE_LABELS_ABOVE = 1 << 7
 _CHECK_LABELS = 1 << 6
 
@@ -148,7 +149,9 @@ class Mixer:
         self._ranks.append(ranks)
         self._pending_pixels += ranks.size
         self._pixels += ranks.size
-        if self._pending_pixels >= min(_PENDING, self._pixels // _PENDING_SHARE):
+        if self._pending_pixels >= min(
+            _MOST_PENDING, max(_LEAST_PENDING, self._pixels // _PENDING_SHARE)
+        ):
             self._learn()
 
     def _learn(self) -> None:
