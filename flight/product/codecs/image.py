@@ -8,14 +8,13 @@ bounded error, take one diagonal after the other.
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flight.product.codecs.contexts import (
     RESIDUALS,
     UNIT,
+    Reals,
     Residuals,
     activity,
     context_of,
@@ -33,22 +32,23 @@ from flight.product.codecs.entropy import (
     encode_symbols,
 )
 from flight.product.codecs.geometry import check_tile, cut_tiles
+from flight.product.codecs.imagefit import fit_weights, neighbours, some_rows
 from flight.product.codecs.imagelevels import find_levels, pack, read_levels, write_levels
 from flight.product.codecs.imagemodel import (
     CLUES,
     NEIGHBOURS,
-    PAD,
     SLOPE,
     WEIGHT_BITS,
     Frame,
     Side,
     clues,
+    gradients,
     pad,
     pad_magnitudes,
     round_prediction,
 )
 from flight.product.codecs.imagewave import Wave
-from flight.product.codecs.linear import Floats, solve
+from flight.product.codecs.linear import Floats
 from flight.product.codecs.rangecoder import RangeDecoder, RangeEncoder
 from flight.product.codecs.raw import RAW
 from flight.product.codecs.types import (
@@ -67,19 +67,12 @@ from flight.product.errors import WireError
 _RAW, _MODEL, _PACKED = 0, 1, 2
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
-_FIT_PIXELS = 1 << 14
 _FIT_RESIDUALS = 1 << 13
-_LARGEST_WEIGHT = (1 << 15) - 1
-_FIT_SCALE, _FIT_CLIP = float(1 << 12), float(1 << 18)
-_PAIRS = ((0, 4), (1, 2), (1, 3), (0, 2), (1, 5), (3, 9))
-"""W and WW, N and NW, N and NE; W and NW, N and NN, NE and what is north of it."""
-_RIDGE = 1e-6
+_BLOCK_ROWS = 32
 _CLUE_BITS = 8
 _SAMPLE_BITS = 16
 _LEVEL_BITS = 20
 _WEIGHT_FIELD_BITS = 16
-
-Number = TypeVar("Number", bound=np.generic)
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -117,83 +110,57 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
     middle = total // samples.size
     padded = pad(frame, pixels, middle)
     side = Side(int(samples.min()), int(samples.max()), middle, (), 0, ())
-    side = replace(side, weights=_fit_weights(padded, pixels, maximum_error))
+    side = replace(side, weights=fit_weights(padded, pixels, maximum_error))
     if maximum_error:
         residuals, padded = _bounded_residuals(frame, side, pixels, maximum_error)
     else:
-        sums, term = np.zeros(pixels.shape), np.empty(pixels.shape)
-        for weight, neighbour in zip(side.weights, _neighbours(padded, pixels.shape), strict=True):
-            sums += np.multiply(neighbour, weight, out=term)
-        residuals = (pixels - round_prediction(sums, side)).astype(np.int32)
-
+        residuals = _residuals(side, padded, pixels)
     magnitudes = np.abs(residuals).astype(np.float32) * np.float32(UNIT)
     total = int(np.abs(residuals).sum(dtype=np.int64))
     side = replace(side, level=total * UNIT // samples.size)
-    clue_list = clues(
-        side.level,
-        _neighbours(padded, pixels.shape)[:4],
-        _neighbours(pad_magnitudes(frame, magnitudes, side.level), pixels.shape),
-    )
-    rows = _some_rows(samples.shape, _FIT_RESIDUALS)
+    steps = gradients(padded, pixels.shape)
+    around = neighbours(pad_magnitudes(frame, magnitudes, side.level), pixels.shape)
+    rows = some_rows(samples.shape, _FIT_RESIDUALS)
+    some = clues(side.level, [step[rows] for step in steps], [size[rows] for size in around])
     side = replace(
         side,
         clue_weights=fit_activity(
-            np.stack([clue[rows].reshape(-1) for clue in clue_list]),
-            magnitudes[rows].reshape(-1),
+            np.stack([clue.reshape(-1) for clue in some]), magnitudes[rows].reshape(-1)
         ),
     )
-    contexts = context_of(activity(side.clue_weights, clue_list))
+    contexts = _contexts(side, steps, around)
     symbols = _in_diagonals(frame, fold(residuals), contexts)
     head = _write_side(side)
     return write_varints([maximum_error, len(head)]) + head + symbols
 
 
-def _some_rows(shape: Shape, pixels: int) -> slice:
-    """Return rows spread over an image that hold about so many pixels."""
-    stride = min(shape[0], max(1, math.prod(shape) // pixels))
-    return slice(stride // 2, None, stride)
+def _blocks(rows: int) -> Iterator[slice]:
+    """Yield some rows at a time: what is worked on stays in the cache."""
+    for first in range(0, rows, _BLOCK_ROWS):
+        yield slice(first, first + _BLOCK_ROWS)
 
 
-def _neighbours(padded: NDArray[Number], shape: Shape) -> list[NDArray[Number]]:
-    rows, columns = shape
-    return [
-        padded[PAD + row : PAD + row + rows, PAD + column : PAD + column + columns]
-        for row, column in NEIGHBOURS
-    ]
+def _contexts(side: Side, steps: list[Reals], magnitudes: list[Reals]) -> Contexts:
+    contexts = np.empty(steps[0].shape, np.uint8)
+    for rows in _blocks(len(contexts)):
+        parts = clues(side.level, [step[rows] for step in steps], [m[rows] for m in magnitudes])
+        contexts[rows] = context_of(activity(side.clue_weights, parts))
+    return contexts
 
 
-def _fit_weights(padded: Floats, pixels: Floats, maximum_error: int) -> tuple[int, ...]:
-    """Return a weight a neighbour by least squares of the differences to the west one."""
-    # A pixel counts the less the more its neighbours differ: there a miss costs little more.
-    chosen = _some_rows(pixels.shape, _FIT_PIXELS)
-    around = [neighbour[chosen].reshape(-1) for neighbour in _neighbours(padded, pixels.shape)]
-    west, *others = around
-    busy = _differences(around)
-    level = int(busy.sum()) // (2 * busy.size) + 1
-    scale = _FIT_SCALE / (busy + level)
-    # Whole numbers below 2^18, some 2^15 of them: the sums stay below 2^53.
-    rows = np.stack([(neighbour - west) * scale for neighbour in others])
-    np.floor(np.clip(rows, -_FIT_CLIP, _FIT_CLIP, out=rows), out=rows)
-    target = np.floor(np.clip((pixels[chosen].reshape(-1) - west) * scale, -_FIT_CLIP, _FIT_CLIP))
-    gram = rows @ rows.T
-    diagonal = np.einsum("ii->i", gram)
-    noise = float((np.floor(scale) ** 2).sum()) * ((2 * maximum_error + 1) ** 2 - 1) / 12
-    trace = 0.0
-    for term in diagonal.tolist():
-        trace += term
-    diagonal += trace * (_RIDGE / len(others)) + _FIT_SCALE + noise
-    right = np.asarray(rows @ target, np.float64)
-    answer = np.rint(solve(gram[None], right[None])[0] * (1 << WEIGHT_BITS))
-    weights = [int(weight) for weight in np.clip(answer, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)]
-    return ((1 << WEIGHT_BITS) - sum(weights), *weights)
-
-
-def _differences(around: list[Floats]) -> Floats:
-    """Return how much the neighbours of each pixel differ from one another."""
-    total = np.zeros(around[0].shape)
-    for one, other in _PAIRS:
-        total += np.abs(around[one] - around[other])
-    return total
+def _residuals(side: Side, padded: Floats, pixels: Floats) -> Residuals:
+    """Return what is left of pixels that are all known."""
+    residuals = np.empty(pixels.shape, np.int32)
+    around = neighbours(padded, pixels.shape)
+    for rows in _blocks(len(pixels)):
+        sums = np.zeros(pixels[rows].shape)
+        term = np.empty(sums.shape)
+        for weight, neighbour in zip(side.weights, around, strict=True):
+            sums += np.multiply(neighbour[rows], weight, out=term)
+        np.subtract(
+            pixels[rows], round_prediction(sums, side), out=residuals[rows], casting="unsafe"
+        )
+    return residuals
 
 
 def _bounded_residuals(
@@ -216,19 +183,9 @@ def _bounded_residuals(
 
 def _in_diagonals(frame: Frame, values: Values, contexts: Contexts) -> bytes:
     """Return the symbol stream of an image's values, in the order of its diagonals."""
-    edges = ((PAD, 0), (PAD, PAD))
-    flat_values = np.pad(values, edges).reshape(-1)
-    flat_contexts = np.pad(contexts, edges).reshape(-1)
-    advance = frame.stride - SLOPE
-    diagonals = list(frame.diagonals())
-    lines = [
-        slice(place, place + (count - 1) * advance + 1, advance) for _, count, place in diagonals
-    ]
+    order, counts = frame.order()
     return encode_symbols(
-        RESIDUALS,
-        np.concatenate([flat_values[line] for line in lines]),
-        np.concatenate([flat_contexts[line] for line in lines]),
-        np.array([count for _, count, _ in diagonals]),
+        RESIDUALS, values.reshape(-1).take(order), contexts.reshape(-1).take(order), counts
     )
 
 

@@ -87,6 +87,14 @@ class Frame:
                 column = diagonal - SLOPE * first
                 yield first, end - first, (first + PAD) * self.stride + PAD + column
 
+    def order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return where pixel after pixel lies in the flat image, and each diagonal's pixels."""
+        diagonal = np.add.outer(np.arange(self.rows) * SLOPE, np.arange(self.columns)).reshape(-1)
+        if self.steps < 1 << 16:
+            # Sorted by radix, which is much faster.
+            diagonal = diagonal.astype(np.uint16)
+        return np.argsort(diagonal, kind="stable"), np.bincount(diagonal)
+
     def inner(self, padded: Floats) -> Floats:
         """Return the pixels of a padded, flattened image, as a (rows, columns) view."""
         return padded.reshape(-1, self.stride)[PAD:, PAD:-PAD]
@@ -119,23 +127,28 @@ def round_prediction(sums: Floats, side: Side) -> Floats:
     return np.minimum(sums, side.highest, out=sums)
 
 
-def clues(level: int, pixels: list[Floats], magnitudes: list[Reals]) -> list[Reals]:
+def clues(level: int, steps: list[Reals], magnitudes: list[Reals]) -> list[Reals]:
     """Return CLUES arrays that foretell residual magnitudes, in 1/16.
 
-    ``pixels`` are W, N, NW, NE; ``magnitudes`` those of all NEIGHBOURS in their order.
+    ``steps`` is how much W and NW differ, N and NW, N and NE; ``magnitudes`` those of all
+    NEIGHBOURS in their order.
     """
-    west, north, north_west, north_east = pixels
+    down, across, behind = steps
     return [
-        np.full(west.shape, level, np.float32),
+        np.full(down.shape, level, np.float32),
         *magnitudes[:4],
         magnitudes[4] + magnitudes[5],
         magnitudes[6] + magnitudes[7] + magnitudes[8] + magnitudes[9],
-        _gradient(west, north_west) + _gradient(north, north_west),
-        _gradient(north, north_east),
+        (down + across) * np.float32(UNIT),
+        behind * np.float32(UNIT),
     ]
 
 
-def _gradient(one: Floats, other: Floats) -> Reals:
-    gradient: Reals = np.abs(one - other).astype(np.float32)
-    gradient *= np.float32(UNIT)
-    return gradient
+def gradients(padded: Floats, shape: tuple[int, ...]) -> list[Reals]:
+    """Return for each pixel how much W and NW differ, N and NW, N and NE."""
+    rows, columns = shape
+    pixels = padded.astype(np.float32)
+    down = np.abs(pixels[PAD:, PAD - 1 : -PAD - 1] - pixels[PAD - 1 : -1, PAD - 1 : -PAD - 1])
+    above = pixels[PAD - 1 : PAD - 1 + rows, PAD - 1 : PAD + columns + 1]
+    across = np.abs(above[:, 1:] - above[:, :-1])
+    return [down, across[:, :-1], across[:, 1:]]

@@ -34,9 +34,9 @@ class Wave:
 
     def contexts(self) -> Contexts:
         """Return the contexts of the residuals of the diagonal that was just predicted."""
-        parts = clues(
-            self._side.level, list(self._neighbours[:4]), list(self._magnitudes.take(self._places))
-        )
+        west, north, north_west, north_east = self._neighbours[:4].astype(np.float32)
+        steps = [np.abs(west - north_west), np.abs(north - north_west), np.abs(north - north_east)]
+        parts = clues(self._side.level, steps, list(self._magnitudes.take(self._places)))
         return context_of(activity(self._side.clue_weights, parts))
 
     def put(self, first: int, place: int, predicted: Floats, residuals: Floats) -> None:
