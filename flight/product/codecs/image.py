@@ -69,6 +69,8 @@ _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
 _FIT_RESIDUALS = 1 << 13
 _BLOCK_ROWS = 32
+_SYMBOLS_A_LANE = 1800
+"""Half as many lanes as usual: 0.1 to 0.2 % smaller, a sixth slower."""
 _CLUE_BITS = 8
 _SAMPLE_BITS = 16
 _LEVEL_BITS = 20
@@ -185,7 +187,11 @@ def _in_diagonals(frame: Frame, values: Values, contexts: Contexts) -> bytes:
     """Return the symbol stream of an image's values, in the order of its diagonals."""
     order, counts = frame.order()
     return encode_symbols(
-        RESIDUALS, values.reshape(-1).take(order), contexts.reshape(-1).take(order), counts
+        RESIDUALS,
+        values.reshape(-1).take(order),
+        contexts.reshape(-1).take(order),
+        counts,
+        _SYMBOLS_A_LANE,
     )
 
 
