@@ -73,7 +73,7 @@ def test_every_question_has_a_chance_and_none_names_a_label_twice() -> None:
             chance = packed >> 16 * (question - 1) & 0xFFFF
             known = (near[:question] == near[question]).any(axis=0)
             assert np.array_equal(chance == 0, known)
-        mixer.learn(rng.integers(0, OTHER + 1, pixels))
+        mixer.learn(rng.integers(0, OTHER + 1, pixels, np.uint8))
 
 
 def test_a_mixer_learns_what_its_pixels_are_like() -> None:
@@ -82,7 +82,7 @@ def test_a_mixer_learns_what_its_pixels_are_like() -> None:
     before = int(mixer.foretell(near)[1, 0]) & 0xFFFF
     for _ in range(9):
         # Always like the north neighbour, never like the west one.
-        mixer.learn(np.ones(40, np.int64))
+        mixer.learn(np.ones(40, np.uint8))
         first, packed = mixer.foretell(near)
     assert first[0] < 3000
     assert int(packed[0]) & 0xFFFF > 60000 > before

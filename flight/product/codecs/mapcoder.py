@@ -3,6 +3,9 @@
 from bisect import bisect_right
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flight.product.codecs.rangecoder import LEAST_SPAN, RangeDecoder, RangeEncoder
 from flight.product.errors import WireError
 
@@ -76,14 +79,14 @@ class MapWriter(RangeEncoder):
         self.put(sum(counts[:label]), counts[label], sum(counts))
         return label
 
-    def labels(self, ends: list[list[int]], labels: list[int]) -> list[int]:
+    def labels(self, ends: list[list[int]], labels: list[int]) -> NDArray[np.uint8]:
         """Code labels and return them; ``ends`` are running sums of the counts of all."""
         for row, label in zip(ends, labels, strict=True):
             below = row[label - 1] if label else 0
             self.put(below, row[label] - below, row[-1])
-        return labels
+        return np.array(labels, np.uint8)
 
-    def ranks(self, chances: list[list[int]], ranks: list[int]) -> list[int]:
+    def ranks(self, chances: list[list[int]], ranks: list[int]) -> NDArray[np.uint8]:
         """Code a rank for each pixel and return them.
 
         ``chances`` are two numbers a pixel: how likely rank 0 is, in 2^-16, and how likely each
@@ -113,7 +116,7 @@ class MapWriter(RangeEncoder):
             if span < LEAST_SPAN:
                 low, span = self._settle(low, span)
         self._low, self._span = low, span
-        return ranks
+        return np.array(ranks, np.uint8)
 
     def _settle(self, low: int, span: int) -> tuple[int, int]:
         self._low = low
@@ -163,9 +166,10 @@ class MapReader(RangeDecoder):
         self.take(below, ends[label] - below)
         return label
 
-    def labels(self, ends: list[list[int]], labels: list[int]) -> list[int]:
+    def labels(self, ends: list[list[int]], labels: list[int]) -> NDArray[np.uint8]:
         """Return labels."""
-        labels = []
+        del labels
+        found = bytearray()
         code, span = self._code, self._span
         for row in ends:
             if not row[-1]:
@@ -177,18 +181,19 @@ class MapReader(RangeDecoder):
             span = (row[label] - below) * unit
             if span < LEAST_SPAN:
                 code, span = self._settle(code, span)
-            labels.append(label)
+            found.append(label)
         self._code, self._span = code, span
-        return labels
+        return np.frombuffer(found, np.uint8)
 
-    def ranks(self, chances: list[list[int]], ranks: list[int]) -> list[int]:
+    def ranks(self, chances: list[list[int]], ranks: list[int]) -> NDArray[np.uint8]:
         """Return a rank for each pixel."""
-        ranks = []
+        del ranks
+        found = bytearray()
         code, span = self._code, self._span
         for first, more in zip(*chances, strict=True):
             bound = (span >> _CODED_BITS) * first
             if code < bound:
-                ranks.append(0)
+                found.append(0)
                 span = bound
             else:
                 code -= bound
@@ -207,11 +212,11 @@ class MapReader(RangeDecoder):
                         span -= bound
                     later >>= _CODED_BITS
                     rank += 1
-                ranks.append(rank if later else RANKS)
+                found.append(rank if later else RANKS)
             if span < LEAST_SPAN:
                 code, span = self._settle(code, span)
         self._code, self._span = code, span
-        return ranks
+        return np.frombuffer(found, np.uint8)
 
     def _settle(self, code: int, span: int) -> tuple[int, int]:
         self._code, self._span = code, span

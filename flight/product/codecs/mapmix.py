@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.uint8]
-Ranks = NDArray[np.int64]
+Ranks = NDArray[np.uint8]
 
 W, N, NE, NW, WW, NN, NNE, NNW, NWW = range(9)
 PLACES = ((0, -1), (-1, 0), (-1, 1), (-1, -1), (0, -2), (-2, 0), (-2, 1), (-2, -1), (-1, -2))
@@ -188,23 +188,31 @@ class Beside:
 
     def __init__(self, labels: int) -> None:
         self._labels = labels
-        self._counts = np.ones((2 * labels, labels), np.int64)
+        self._counts = np.ones((2 * labels, labels))
         self._south = np.array([[0], [labels]])
+        self._up_to = np.triu(np.ones((labels, labels)))
+        self._rows = np.zeros((2, 0), np.int64)
         self._learned = 0
 
     def foretell(self, near: Labels) -> NDArray[np.int64]:
-        """Return (pixels, labels) weights; the labels of the four neighbours have none."""
-        both = self._counts[near[:2] + self._south]
-        weights: NDArray[np.int64] = both[0] * both[1]
-        named = near[:QUESTIONS] + np.arange(0, weights.size, self._labels)
-        weights.reshape(-1)[named] = 0
-        return weights
+        """Return (pixels, labels), running sums of weights: the four neighbours' have none."""
+        four = near[:QUESTIONS].astype(np.int64)
+        self._rows = four[:2] + self._south
+        east, south = self._counts.take(self._rows, axis=0)
+        weights = east * south
+        four += np.arange(0, weights.size, self._labels)
+        weights.reshape(-1)[four] = 0
+        # Whole numbers far below 2^53: a product adds them up as exactly as a running sum.
+        sums: NDArray[np.float64] = weights @ self._up_to
+        return sums.astype(np.int64)
 
-    def learn(self, near: Labels, labels: Labels) -> None:
-        """Count the labels; old counts fade."""
-        np.add.at(self._counts, (near[:2] + self._south, labels), 1)
+    def learn(self, labels: Labels) -> None:
+        """Count the labels of the foretold pixels; old counts fade."""
+        self._rows *= self._labels
+        self._rows += labels
+        np.add.at(self._counts.reshape(-1), self._rows.reshape(-1), 1.0)
         self._learned += labels.size
         if self._learned >= _CHECK_LABELS:
             self._learned = 0
             many = (self._counts.max(axis=1) > _HALVE_LABELS_ABOVE).nonzero()[0]
-            self._counts[many] = (self._counts[many] + 1) >> 1
+            self._counts[many] = np.floor((self._counts[many] + 1) * 0.5)

@@ -55,26 +55,30 @@ def walk_diagonals(labels: Labels, count: int, coder: MapWriter | MapReader) -> 
     flat = np.append(labels, labels.dtype.type(0))
     for places, around in _diagonals(labels.shape):
         near = flat.take(around)
-        known: list[int] = []
-        if isinstance(coder, MapWriter):
-            likes = flat.take(places) == near[:OTHER]
-            known = np.where(likes.any(axis=0), likes.argmax(axis=0), OTHER).tolist()
-        ranks = np.array(coder.ranks(mixer.foretell(near).tolist(), known))
+        here = flat.take(places) if isinstance(coder, MapWriter) else None
+        ranks = coder.ranks(mixer.foretell(near).tolist(), _ranks(near, here))
         mixer.learn(ranks)
+        which = ranks.astype(np.int64)
+        which *= ranks.size
+        which += np.arange(ranks.size)
+        found = near.take(which)
         others = (ranks == OTHER).nonzero()[0]
-        found = near.take(ranks * ranks.size + np.arange(ranks.size))
         if others.size:
-            found[others] = _others(near.take(others, axis=1), flat[places[others]], beside, coder)
+            known = [] if here is None else here[others].tolist()
+            ends = beside.foretell(near.take(others, axis=1)).tolist()
+            found[others] = labels_found = coder.labels(ends, known)
+            beside.learn(labels_found)
         flat[places] = found
     labels[:] = flat[:-1].reshape(labels.shape)
 
 
-def _others(near: Labels, here: Labels, beside: Beside, coder: MapWriter | MapReader) -> Labels:
-    """Return labels that are none of the four neighbours'."""
-    ends = beside.foretell(near).cumsum(axis=1).tolist()
-    labels = np.array(coder.labels(ends, here.tolist()), np.uint8)
-    beside.learn(near, labels)
-    return labels
+def _ranks(near: Labels, here: Labels | None) -> list[int]:
+    """Return the ranks of labels that are known."""
+    if here is None:
+        return []
+    likes = here == near[:OTHER]
+    known: list[int] = np.where(likes.any(axis=0), likes.argmax(axis=0), OTHER).tolist()
+    return known
 
 
 def _diagonals(shape: Shape) -> Iterator[tuple[Places, Places]]:
