@@ -1,9 +1,12 @@
 """Images whose values have gaps are packed; busy places do not spoil the fit of quiet ones."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from flight.product.codecs import CODECS, CodecId, Encoded, decode, encode
+from flight.product.codecs.geometry import LARGEST_TILE
 from flight.product.codecs.imagelevels import find_levels, pack, read_levels, write_levels
 from flight.product.errors import WireError
 
@@ -71,3 +74,27 @@ def test_a_noisy_corner_does_not_spoil_the_rest() -> None:
     quiet = _size(image)
     image[:32, :32] = np.random.default_rng(2).integers(0, 256, (32, 32))
     assert _size(image) < quiet + 32 * 32 * 1.3
+
+
+@pytest.mark.parametrize("codec", [CodecId.IMAGE, CodecId.LATTICE])
+def test_no_part_is_wider_than_the_largest_tile_and_none_is_read(codec: CodecId) -> None:
+    image = np.zeros((700, 40), np.uint8)
+    parts = encode(codec, image, tile=4096)
+    assert [part.geometry[-2:] for part in parts] == [(350, 40), (350, 40)]
+    lie = Encoded((1, 513, 512, 0, 0, 513, 512), parts[0].data)
+    with pytest.raises(WireError, match="not a tile"):
+        decode(codec, CODECS[codec].version, [lie])
+
+
+@pytest.mark.parametrize("codec", [CodecId.IMAGE, CodecId.LATTICE])
+def test_the_largest_tile_decodes_in_16_megabytes(codec: CodecId) -> None:
+    slope = np.add.outer(np.arange(LARGEST_TILE), np.arange(LARGEST_TILE)) // 8
+    tile = (slope + np.random.default_rng(5).integers(0, 5, slope.shape)).astype(np.uint8)
+    parts = encode(codec, tile)
+    assert len(parts) == 1
+    tracemalloc.start()
+    decoded = decode(codec, CODECS[codec].version, parts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(decoded.samples, tile)
+    assert peak - decoded.samples.nbytes - decoded.present.nbytes < 16 << 20
