@@ -1,8 +1,8 @@
 """A busy map, diagonal by diagonal: every pixel's neighbours lie on earlier ones.
 
 Pixels with the same x + 2 y are foretold together, in whole arrays; only the range coder takes
-them one by one. A map of short diagonals is laid out as two strips, one below the other, whose
-diagonals are taken together: the lower strip's first row knows less, but there are fewer steps.
+them one by one. A map of short diagonals is laid out as a few strips, one below the other, whose
+diagonals are taken together: a lower strip's first row knows less, but there are fewer steps.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,9 @@ from flight.product.codecs.types import Shape
 _SLOPE = 2
 """North-east reaches one column right: one row costs two columns."""
 _BLOCK_PIXELS = 1 << 14
-_SHORT = 56
-"""Pixels of a diagonal, on average, below which two strips are worth their bytes."""
+_LONG = 86
+"""Pixels that a diagonal should have, on average: more strips make it longer."""
+_MOST_STRIPS, _LEAST_ROWS = 3, 32
 
 _FREE_STEPS, _PIXELS_A_STEP = 192, 24
 _FREE_PIXELS, _PIXELS_A_BYTE = 1 << 10, 32
@@ -31,7 +32,7 @@ Places = NDArray[np.int64]
 def affords_wave(shape: Shape, stream_bytes: int) -> bool:
     """Return whether a stream is long enough for a map of this shape."""
     pixels = shape[0] * shape[1]
-    steps = shape[1] + _SLOPE * (_strip_rows(shape) - 1)
+    steps = _steps(_strip_rows(shape), shape[1])
     return (
         pixels <= _FREE_PIXELS + stream_bytes * _PIXELS_A_BYTE
         and steps <= _FREE_STEPS + pixels // _PIXELS_A_STEP
@@ -39,10 +40,16 @@ def affords_wave(shape: Shape, stream_bytes: int) -> bool:
 
 
 def _strip_rows(shape: Shape) -> int:
+    """Return the rows of a strip: as few strips as make the diagonals long, if that can be."""
     rows, columns = shape
-    if rows * columns < _SHORT * (columns + _SLOPE * (rows - 1)):
-        return -(-rows // 2)
-    return rows
+    most = max(1, min(_MOST_STRIPS, rows // _LEAST_ROWS))
+    heights = [-(-rows // strips) for strips in range(1, most + 1)]
+    long = [height for height in heights if rows * columns >= _LONG * _steps(height, columns)]
+    return long[0] if long else heights[-1]
+
+
+def _steps(rows: int, columns: int) -> int:
+    return columns + _SLOPE * (rows - 1)
 
 
 def walk_diagonals(labels: Labels, count: int, coder: MapWriter | MapReader) -> None:
@@ -85,7 +92,7 @@ def _diagonals(shape: Shape) -> Iterator[tuple[Places, Places]]:
     """Yield each diagonal's places in the flattened map, and those of its pixels' neighbours."""
     rows, columns = shape
     strip = _strip_rows(shape)
-    steps = columns + _SLOPE * (strip - 1)
+    steps = _steps(strip, columns)
     block = max(1, _BLOCK_PIXELS // rows)
     row = np.arange(rows)
     column_of = -_SLOPE * (row % strip)
