@@ -12,7 +12,7 @@ from tools.campaign.identity import digest
 
 DIGESTS = {
     (CodecId.RAW, 1): "c0679eba8f13178358c4b016d9dce7ff40aa11bfdcb74b056ea322455aa7e0fa",
-    (CodecId.IMAGE, 3): "2b8d923e6b0748f12fd7f1c21916e75a7c8f6c95c02808c33d292db4f05aed15",
+    (CodecId.IMAGE, 3): "66c186273bcca2c47279d38f9aad208910b898970a5bdcc1f6078e963d22c375",
     (CodecId.LATTICE, 3): "15dc2c3c087c085b70e156c1449c906a43a3e15d5439706f5f9f524998015c50",
     (CodecId.CUBE, 2): "3ce01816d06f84e7e4f379d14a95f5059bf6207180ce5a821f118e2dd5ecefd7",
     (CodecId.SPECTRA, 3): "ec228e5e104a6f25889198df7e5e6106fdd819c9f67ebd04e4817f18b4d7744d",
