@@ -55,6 +55,7 @@ def _small(codec: CodecId) -> list[Integers]:
     rng = np.random.default_rng(8)
     smooth = np.add.outer(np.arange(8), 2 * np.arange(7)) + rng.integers(0, 2, (8, 7))
     bands = np.stack([smooth[:5], smooth[:5] + 9, smooth[:5] + 20])
+    deep = np.arange(9)[:, None, None] * smooth // 3 + rng.integers(0, 3, (9, 8, 7))
     counts = rng.poisson(3, (2, 20)).astype(np.uint32)
     labels = np.kron(rng.integers(0, 4, (3, 3), np.uint8), np.ones((3, 4), np.uint8))
     busy = np.where(rng.random((9, 12)) < 0.3, rng.integers(0, 4, (9, 12)), labels)
@@ -66,7 +67,7 @@ def _small(codec: CodecId) -> list[Integers]:
         CodecId.RAW: [image, counts],
         CodecId.IMAGE: [image, smooth.astype(np.uint8), image * np.uint16(16)],
         CodecId.LATTICE: [wide, wide.astype(np.uint8)],
-        CodecId.CUBE: [bands.astype(np.uint16)],
+        CodecId.CUBE: [part.astype(np.uint16) for part in (bands, deep, np.stack([smooth] * 9))],
         CodecId.SPECTRA: [counts, counts[:1]],
         CodecId.CLASS_MAP: [labels, labels + np.uint8(3), busy.astype(np.uint8)],
         CodecId.HOUSEKEEPING: [packets],
