@@ -83,8 +83,9 @@ def _ranks(near: Labels, here: Labels | None) -> list[int]:
     """Return the ranks of labels that are known."""
     if here is None:
         return []
-    likes = here == near[:OTHER]
-    known: list[int] = np.where(likes.any(axis=0), likes.argmax(axis=0), OTHER).tolist()
+    likes = np.ones((OTHER + 1, here.size), np.bool_)
+    np.equal(here, near[:OTHER], out=likes[:OTHER])
+    known: list[int] = likes.argmax(axis=0).tolist()
     return known
 
 
