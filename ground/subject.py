@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flight.autonomy.downlink import allowed_error
+from flight.autonomy.terrain import PLANES
 from flight.product.codecs import Decoded
 from flight.product.errors import WireError
 from flight.product.journal import JournalEntry
@@ -90,7 +91,7 @@ class Subject:
         1 everywhere where its raw output has not arrived.
         """
         outputs = self.companion(ProductKind.OUTPUTS)
-        fits = outputs is not None and outputs.samples.shape == (1, *hazard.shape, 2)
+        fits = outputs is not None and outputs.samples.shape == (1, *hazard.shape, PLANES)
         if outputs is None or not fits or not outputs.complete or not hazard.any():
             return np.ones(hazard.shape, np.float32)
         logits = outputs.samples[0, :, :, 0].astype(np.float32)
