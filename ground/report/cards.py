@@ -93,7 +93,7 @@ def _camera(library: Library, header: Header, entry: JournalEntry) -> Html:
     if hazards is not None and hazards.array.samples.ndim == 2:
         layers.append(tag("g", _hazards(hazards, (shape[0], shape[1])), class_="overlay"))
     if not layers:
-        return _absent("pictures have not arrived")
+        return _absent("no picture that can be read has arrived")
     site = hazards.site if hazards else (frame.site if frame else None)
     if site is not None:
         radius = max(site.radius, 1)
@@ -139,7 +139,7 @@ def _cube(library: Library, header: Header, entry: JournalEntry) -> Html:
     spectra = _about(library, header, entry, ProductKind.SPECTRA)
     if spectra is not None and spectra.array.samples.ndim == 2:
         pieces.append(_spectra(spectra))
-    return join(pieces) if pieces else _absent("pictures have not arrived")
+    return join(pieces) if pieces else _absent("no picture that can be read has arrived")
 
 
 def _panel(image: Html, about: Subject) -> Html:
@@ -253,7 +253,7 @@ def _sample(library: Library, header: Header, entry: JournalEntry) -> Html:
     )
     telemetry = _about(library, header, entry, ProductKind.TELEMETRY)
     pieces = sample_pictures(picture, telemetry)
-    return join(pieces) if pieces else _absent("pictures have not arrived")
+    return join(pieces) if pieces else _absent("no picture that can be read has arrived")
 
 
 def _absent(what: str) -> Html:

@@ -85,7 +85,7 @@ def test_a_partial_run_is_told_as_partial(tmp_path):
     arrivals = [a for a in ARRIVALS if decode_part(a.payload).header.kind is ProductKind.DECISION]
     words = " ".join(read(report(tmp_path, arrivals)).text)
     assert "cannot be repeated yet" in words
-    assert "pictures have not arrived" in words
+    assert "no picture that can be read has arrived" in words
 
 
 def test_an_empty_archive_has_a_report_too(tmp_path):
