@@ -8,6 +8,8 @@ from flight.product.errors import WireError
 _WINDOW_BYTES = 5
 """A value of up to 32 bits touches at most five bytes."""
 _BLOCK = 1 << 15
+_MASKS = (1 << np.arange(33)) - 1
+"""By width."""
 
 
 def pack_raw(values: NDArray[np.uint32], widths: NDArray[np.uint8]) -> bytes:
@@ -26,25 +28,28 @@ def _pack_block(
     words: NDArray[np.uint64], values: NDArray[np.uint32], widths: NDArray[np.uint8], place: int
 ) -> int:
     """Put a block's bits at bit ``place`` and return where the next block begins."""
-    used = widths.nonzero()[0]
+    used = (widths != 0).nonzero()[0]
     if not used.size:
         return place
-    width = widths[used].astype(np.int64)
-    ends = np.cumsum(width)
+    width = widths.take(used).astype(np.int64)
+    ends = width.cumsum()
     ends += place
     begins = ends - width
-    value = values[used].astype(np.int64)
-    value &= (1 << width) - 1
+    value = values.take(used).astype(np.int64)
+    value &= _MASKS.take(width)
     word = begins >> 6
-    offset = begins & 63
+    begins &= 63
     # int64 shifts drop what leaves at the top, as unsigned ones do.
-    placed = (value << offset).view(np.uint64)
-    heads = np.flatnonzero(word[1:] != word[:-1]) + 1
+    placed = (value << begins).view(np.uint64)
+    heads = (word[1:] != word[:-1]).nonzero()[0]
+    heads += 1
     heads = np.concatenate((np.zeros(1, np.int64), heads))
-    words[word[heads]] |= np.bitwise_or.reduceat(placed, heads)
+    words[word.take(heads)] |= np.bitwise_or.reduceat(placed, heads)
     # At most one value a word reaches into the next one, so no target is named twice.
-    over = (offset + width > 64).nonzero()[0]
-    words[word[over] + 1] |= (value[over] >> (64 - offset[over])).view(np.uint64)
+    width += begins
+    over = (width > 64).nonzero()[0]
+    rest = value.take(over) >> (64 - begins.take(over))
+    words[word.take(over) + 1] |= rest.view(np.uint64)
     return int(ends[-1])
 
 
@@ -53,32 +58,38 @@ class RawBits:
 
     def __init__(self, data: bytes) -> None:
         self._size = len(data)
-        padded = np.zeros(len(data) + _WINDOW_BYTES, np.uint64)
+        padded = np.zeros(len(data) + _WINDOW_BYTES, np.int64)
         padded[: len(data)] = np.frombuffer(data, np.uint8)
         self._windows = padded[: len(data) + 1].copy()
         for index in range(1, _WINDOW_BYTES):
-            self._windows |= padded[index : len(data) + 1 + index] << np.uint64(8 * index)
+            self._windows |= padded[index : len(data) + 1 + index] << 8 * index
         self._place = 0
 
-    def take(self, widths: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    @property
+    def empty(self) -> bool:
+        """Whether there never were any."""
+        return not self._size
+
+    def take(self, widths: NDArray[np.uint8] | NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Return one value for each width.
 
         Raises:
             WireError: there are not so many bits left.
         """
-        ends = np.cumsum(widths, dtype=np.uint64)
-        taken = int(ends[-1]) if ends.size else 0
+        wide = widths.astype(np.int64)
+        begins = wide.cumsum()
+        taken = int(begins[-1]) if begins.size else 0
         if not taken:
             return np.zeros(widths.size, np.uint32)
         if self._place + taken > 8 * self._size:
             raise WireError("raw bits are cut short")
-        wide = widths.astype(np.uint64)
-        begins = ends - wide + np.uint64(self._place)
+        begins -= wide
+        begins += self._place
         self._place += taken
-        values: NDArray[np.uint64] = self._windows[begins >> np.uint64(3)] >> (
-            begins & np.uint64(7)
-        )
-        values &= (np.uint64(1) << wide) - np.uint64(1)
+        values = self._windows.take(begins >> 3, mode="clip")
+        begins &= 7
+        values >>= begins
+        values &= _MASKS.take(wide)
         narrow: NDArray[np.uint32] = values.astype(np.uint32)
         return narrow
 

@@ -74,6 +74,21 @@ def context_of(activity: Reals) -> Contexts:
     return contexts
 
 
+_LEAST_STEP = (1023 - 5) << 2
+"""Of an activity of 1/32 as float64: its exponent, biased, and the two top bits of its fraction."""
+_CONTEXT_OF_STEP: Contexts = np.maximum(np.arange(_LEAST_STEP + _COUNT) - _LEAST_STEP, 0).astype(
+    np.uint8
+)
+_FLOAT_DROPPED = np.array(50)
+
+
+def exact_context_of(activity: Floats) -> Contexts:
+    """Return the context of each activity, given in units of 1; the activities are lost."""
+    steps = activity.view(np.int64)
+    np.right_shift(steps, _FLOAT_DROPPED, out=steps)
+    return _CONTEXT_OF_STEP.take(steps, mode="clip")
+
+
 def fold(residuals: NDArray[np.int32]) -> NDArray[np.uint32]:
     """Return 0, -1, 1, -2 and so on as 0, 1, 2, 3 and so on."""
     return ((residuals << 1) ^ (residuals >> 31)).view(np.uint32)
@@ -118,13 +133,17 @@ def fit_activity(clues: Reals, magnitudes: Reals) -> tuple[int, ...]:
     """
     count = len(clues)
     weights = np.full(count, 1.0 / count)
+    rows, scale = np.empty(clues.shape), np.empty(magnitudes.shape)
     for _ in range(_ROUNDS):
-        foretold = np.full(magnitudes.shape, 1.0)
-        for weight, clue in zip(weights.tolist(), clues, strict=True):
-            foretold += weight * clue
+        np.multiply(clues, weights.astype(clues.dtype)[:, None], out=rows)
+        scale[:] = 1.0
+        # One after the other: the same sums on every machine.
+        for row in rows:
+            np.add(scale, row, out=scale)
+        np.divide(_NORMAL, scale, out=scale)
         # Whole numbers up to 4,095 keep the sums exact.
-        scale = _NORMAL / foretold
-        rows = np.minimum(np.floor(clues * scale), _CLIP)
+        np.multiply(clues, scale, out=rows)
+        np.minimum(np.floor(rows, out=rows), _CLIP, out=rows)
         target = np.minimum(np.floor(magnitudes * scale), _CLIP)
         weights = non_negative(rows @ rows.T, rows @ target)
     return tuple(int(weight) for weight in np.clip(np.rint(weights * WEIGHT_UNIT), 0, 255))

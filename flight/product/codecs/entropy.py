@@ -7,7 +7,6 @@ table of its context with rANS (J. Duda, arXiv:1311.2540): 12-bit frequencies, 3
 state for each of up to 1,024 lanes, so that one numpy operation moves all lanes a step.
 
 The decoder works in chunks, because a context may depend on what the chunk before decoded.
-States are float64 in the encoder: all values are integers below 2^53, hence exact.
 """
 
 from dataclasses import dataclass
@@ -17,14 +16,18 @@ from numpy.typing import NDArray
 
 from flight.product.codecs.bits import RawBits, pack_raw
 from flight.product.codecs.frequencies import (
+    FREQUENCY_BIT,
     PRECISION,
     SCALE,
+    TOKEN_BIT,
+    TOKEN_MASK,
     TOKENS,
     Lookup,
     expected_frequencies,
     read_tables,
     write_tables,
 )
+from flight.product.codecs.rans import FIRST_STATE, WORD_BITS, lay_in_lanes, rans
 from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
@@ -35,10 +38,27 @@ _DIRECT = 32
 _DIRECT_LOG = 5
 _MAXIMUM_LANES = 1 << 10
 SYMBOLS_A_LANE = 900
-_FIRST_STATE = 1 << 16
-_WORD_BITS = 16
-_BLOCK_ROWS = 64
-"""Rows whose working arrays stay in the cache."""
+_BLOCK = 1 << 15
+"""Values whose working arrays stay in the cache."""
+
+# What numpy takes faster than a number of Python.
+_FIRST_PAIR = np.uint32(_DIRECT)
+_PRECISION, _TOKEN_BIT, _TOKEN_MASK = (
+    np.array(number, np.uint32) for number in (PRECISION, TOKEN_BIT, TOKEN_MASK)
+)
+
+
+def _values_of_tokens() -> tuple[Values, Values]:
+    """Return each token's value, and how many low bits it leaves out."""
+    octaves = np.arange(TOKENS, dtype=np.uint32) - _FIRST_PAIR
+    lengths = (octaves >> 1) + (_DIRECT_LOG - 1)
+    pairs = (octaves & 1 | 2) << lengths
+    direct = np.arange(TOKENS, dtype=np.uint32)
+    values = np.where(direct < _DIRECT, direct, pairs)
+    return values.astype(np.uint32), np.where(direct < _DIRECT, 0, lengths).astype(np.uint32)
+
+
+_TOKEN_VALUES, _TOKEN_WIDTHS = _values_of_tokens()
 
 
 MAXIMUM_EXPANSION = 1 << 16
@@ -52,9 +72,11 @@ BYTES_A_STEP = 32
 samples it moves, so a long and thin box must bring the samples for it, or the bytes."""
 
 
-def affords_steps(steps: int, samples: int, stream_bytes: int) -> bool:
+def affords_steps(
+    steps: int, samples: int, stream_bytes: int, samples_a_step: int = SAMPLES_A_STEP
+) -> bool:
     """Return whether a stream is long enough for a wavefront over so many samples."""
-    return steps <= FREE_STEPS + samples // SAMPLES_A_STEP + stream_bytes // BYTES_A_STEP
+    return steps <= FREE_STEPS + samples // samples_a_step + stream_bytes // BYTES_A_STEP
 
 
 def check_expansion(samples: int, stream_bytes: int) -> None:
@@ -67,14 +89,16 @@ def check_expansion(samples: int, stream_bytes: int) -> None:
         raise WireError("the stream is too short for its samples")
 
 
-def check_steps(steps: int, samples: int, stream_bytes: int) -> None:
+def check_steps(
+    steps: int, samples: int, stream_bytes: int, samples_a_step: int = SAMPLES_A_STEP
+) -> None:
     """Refuse a wavefront that its stream cannot pay for, before anything is allocated.
 
     Raises:
         WireError: the box has too many samples, or is too long and thin.
     """
     check_expansion(samples, stream_bytes)
-    if not affords_steps(steps, samples, stream_bytes):
+    if not affords_steps(steps, samples, stream_bytes, samples_a_step):
         raise WireError("the stream is too short for so long a box")
 
 
@@ -97,15 +121,17 @@ def _lanes(wanted: int, chunks: NDArray[np.intp]) -> int:
     return max(1, -(-longest // max(1, -(-longest // most))))
 
 
-def _tokenise(high: Values) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.uint8]]:
+def _tokenise(high: Values) -> tuple[Values, NDArray[np.intp], Values]:
     """Return each value's token, and where and how many low bits a token leaves out."""
-    tokens = np.minimum(high, _DIRECT).astype(np.uint8)
-    large = (high >= _DIRECT).nonzero()[0]
-    _, exponents = np.frexp(high[large].astype(np.float64))
-    lengths = exponents.astype(np.uint32) - 1
-    second = high[large] >> (lengths - 1) & 1
-    tokens[large] = _DIRECT + 2 * (lengths - _DIRECT_LOG) + second
-    return tokens, large, (lengths - 1).astype(np.uint8)
+    tokens = np.minimum(high, _FIRST_PAIR)
+    large = (high >= _FIRST_PAIR).nonzero()[0]
+    values = high.take(large)
+    _, exponents = np.frexp(values.astype(np.float64))
+    lengths = exponents.astype(np.uint32) - np.uint32(2)
+    tokens[large] = (
+        _FIRST_PAIR + 2 * (lengths - np.uint32(_DIRECT_LOG - 1)) + (values >> lengths & 1)
+    )
+    return tokens, large, lengths
 
 
 def expect(probabilities: NDArray[np.float64], shift: int) -> NDArray[np.int64]:
@@ -128,86 +154,26 @@ def encode_symbols(
 
     Fewer ``symbols_a_lane`` make it faster and larger.
     """
-    widths = scheme.shifts[contexts]
-    tokens, large, extra = _tokenise(values >> widths)
-    widths[large] += extra
-    raw = pack_raw(values, widths)
-
-    entries = (scheme.tables.astype(np.int32) * TOKENS)[contexts] + tokens
-    counts = np.bincount(entries, minlength=scheme.expected.size)
+    entries, widths = np.empty(values.size, np.uint16), np.empty(values.size, np.uint8)
+    counts = np.zeros(scheme.expected.size, np.int64)
+    shifts = scheme.shifts.astype(np.uint32)
+    first_entries = scheme.tables.astype(np.uint32) * np.uint32(TOKENS)
+    for first in range(0, values.size, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        width = shifts.take(contexts[block])
+        tokens, large, extra = _tokenise(values[block] >> width)
+        width[large] += extra
+        widths[block] = width
+        tokens += first_entries.take(contexts[block])
+        entries[block] = tokens
+        counts += np.bincount(tokens, minlength=counts.size)
     tables, frequencies = write_tables(counts.reshape(-1, TOKENS), scheme.expected)
 
     lanes = _lanes(values.size // symbols_a_lane, chunks)
-    states, words = _rans(frequencies, entries, chunks, lanes)
+    states, words = rans(frequencies, lay_in_lanes(entries, chunks, lanes, counts.size))
     head = write_varints([lanes, len(tables), words.size])
-    return b"".join(
-        (head, tables, states.astype("<u4").tobytes(), words.astype("<u2").tobytes(), raw)
-    )
-
-
-def _in_lanes(
-    entries: NDArray[np.int32], chunks: NDArray[np.intp], lanes: int, padding: int
-) -> NDArray[np.int32]:
-    """Return the entries as rows of lanes; every chunk begins a row."""
-    rows = -(-chunks // lanes)
-    laid = np.full((int(rows.sum()), lanes), padding, np.int32)
-    flat = laid.reshape(-1)
-    source = target = 0
-    for size, row_count in zip(chunks.tolist(), rows.tolist(), strict=True):
-        flat[target : target + size] = entries[source : source + size]
-        source += size
-        target += row_count * lanes
-    return laid
-
-
-def _rans(
-    frequencies: NDArray[np.int64],
-    entries: NDArray[np.int32],
-    chunks: NDArray[np.intp],
-    lanes: int,
-) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
-    """Return the lanes' last states and the 16-bit words, in the decoder's order.
-
-    ``entries`` are places in the flattened frequency tables.
-    """
-    # A symbol that owns the whole scale leaves a state as it is: it pads the last row of a chunk.
-    frequency_of = np.append(frequencies, SCALE).astype(np.float64)
-    below_of = np.append(np.cumsum(frequencies, axis=1) - frequencies, 0).astype(np.float64)
-    entry_rows = _in_lanes(entries, chunks, lanes, frequencies.size)
-    states = np.full(lanes, float(_FIRST_STATE))
-    scratch, kept = np.empty(lanes), np.empty(lanes)
-    emitted: list[NDArray[np.uint16]] = []
-    for block in range((len(entry_rows) - 1) // _BLOCK_ROWS * _BLOCK_ROWS, -1, -_BLOCK_ROWS):
-        frequencies_here = frequency_of[entry_rows[block : block + _BLOCK_ROWS]]
-        below_here = below_of[entry_rows[block : block + _BLOCK_ROWS]]
-        before = np.empty(below_here.shape)
-        full = np.empty(below_here.shape, np.bool_)
-        rows = (
-            frequencies_here,
-            frequencies_here * float(1 << (32 - PRECISION)),
-            SCALE - frequencies_here,
-            below_here,
-            before,
-            full,
-        )
-        for frequency, limit, gap, below, old, over in zip(
-            *(row[::-1] for row in rows), strict=True
-        ):
-            # A state at its limit leaves its low word behind: which one, is looked up later.
-            old[:] = states
-            np.greater_equal(states, limit, out=over)
-            np.multiply(states, 1 / (1 << _WORD_BITS), out=kept)
-            np.floor(kept, out=kept)
-            np.copyto(states, kept, where=over)
-            # (state // f) * SCALE + below + state % f = state + (state // f) * (SCALE - f) + below
-            np.divide(states, frequency, out=scratch)
-            np.floor(scratch, out=scratch)
-            scratch *= gap
-            states += scratch
-            states += below
-        emitted.append(before[full].astype(np.uint32).astype(np.uint16))
-    emitted.reverse()
-    return states, np.concatenate(emitted) if emitted else np.zeros(0, np.uint16)
+    raw = pack_raw(values, widths)
+    return b"".join((head, tables, states.astype("<u4").tobytes(), words.tobytes(), raw))
 
 
 class SymbolDecoder:
@@ -222,16 +188,23 @@ class SymbolDecoder:
         if end_of_words > len(data):
             raise WireError("symbol stream is cut short")
         frequencies = read_tables(data[place : place + table_bytes], scheme.expected)
-        self._lookup = scheme.lookup.replaced(frequencies, scheme.expected)
+        self._slots = scheme.lookup.replaced(frequencies, scheme.expected).slots
+        self._bases = scheme.tables.astype(np.uint32) << _PRECISION
+        self._shifts = scheme.shifts.astype(np.uint32)
         place += table_bytes
         self._states = np.frombuffer(data, "<u4", lanes, place).astype(np.uint32)
-        self._frequency, self._place = np.empty(lanes, np.uint32), np.empty(lanes, np.uint32)
         place += 4 * lanes
         # A row may ask for a word a lane before the overrun is noticed.
         self._words = np.zeros(word_count + lanes, np.uint32)
         self._words[:word_count] = np.frombuffer(data, "<u2", word_count, place)
         self._word_count = word_count
         self._next_word = 0
+        # Whole rows of a constant are faster than a number.
+        self._row = tuple(
+            np.full(lanes, constant, np.uint32)
+            for constant in (SCALE - 1, PRECISION, FREQUENCY_BIT, FIRST_STATE, WORD_BITS, 0)
+        )
+        self._low = np.empty(lanes, np.bool_)
         self._raw = RawBits(data[end_of_words:])
 
     def take(self, contexts: Contexts) -> Values:
@@ -240,47 +213,51 @@ class SymbolDecoder:
         Raises:
             WireError: the stream has no more.
         """
-        tokens = self._take_tokens(self._scheme.tables[contexts])
-        shifts = self._scheme.shifts[contexts]
-        large = (tokens >= _DIRECT).nonzero()[0]
-        if large.size:
-            octaves = tokens[large] - _DIRECT
-            lengths = (octaves >> 1) + (_DIRECT_LOG - 1)
-            tokens[large] = (octaves & 1 | 2) << lengths
-            widths = shifts.copy()
-            widths[large] += lengths.astype(np.uint8)
-        else:
-            widths = shifts
-        return (tokens << shifts) | self._raw.take(widths)
+        tokens = self._take_tokens(self._bases.take(contexts))
+        shifts = self._shifts.take(contexts)
+        values = _TOKEN_VALUES.take(tokens)
+        np.left_shift(values, shifts, out=values)
+        shifts += _TOKEN_WIDTHS.take(tokens)
+        if not self._raw.empty:
+            values |= self._raw.take(shifts)
+        return values
 
-    def _take_tokens(self, tables: NDArray[np.uint8]) -> Values:
-        """Return a chunk's tokens: rows of lanes, one step of every lane's state a row."""
-        count = tables.size
-        slots = tables.astype(np.intp)
-        slots <<= PRECISION
-        lookup, lanes = self._lookup, self._states.size
-        frequency, place = self._frequency, self._place
-        for first in range(0, count, lanes):
-            row = slots[first : first + lanes]
-            if row.size < lanes:
-                frequency, place = frequency[: row.size], place[: row.size]
-            states = self._states[: row.size]
-            np.bitwise_and(states, _SLOT_MASK, out=place)
-            row += place
-            lookup.frequencies.take(row, out=frequency, mode="clip")
-            lookup.places.take(row, out=place, mode="clip")
-            states >>= _PRECISION_SHIFT
-            states *= frequency
-            states += place
-            low = (states < _FIRST_STATE).nonzero()[0]
-            if low.size:
-                words = self._words[self._next_word : self._next_word + low.size]
-                self._next_word += low.size
+    def _take_tokens(self, slots: Values) -> Values:
+        """Return a chunk's tokens: rows of lanes, one step of every lane's state a row.
+
+        ``slots`` are where each token's frequency table begins.
+        """
+        lanes = self._states.size
+        states, low, row = self._states, self._low, self._row
+        entries = np.empty_like(slots)
+        for first in range(0, slots.size, lanes):
+            slot, entry = slots[first : first + lanes], entries[first : first + lanes]
+            if slot.size < lanes:
+                states, low = states[: slot.size], low[: slot.size]
+                row = tuple(constant[: slot.size] for constant in row)
+            mask, precision, frequency_bit, first_state, word_bits, scratch = row
+            np.bitwise_and(states, mask, scratch)
+            np.add(slot, scratch, slot)
+            self._slots.take(slot, out=entry, mode="clip")
+            np.right_shift(states, precision, states)
+            np.right_shift(entry, frequency_bit, scratch)
+            np.multiply(states, scratch, states)
+            np.bitwise_and(entry, mask, scratch)
+            np.add(states, scratch, states)
+            np.less(states, first_state, low)
+            short = low.nonzero()[0]
+            if short.size:
+                words = self._words[self._next_word : self._next_word + short.size]
+                self._next_word += short.size
                 if self._next_word > self._word_count:
                     raise WireError("symbol stream is cut short")
-                states[low] = (states[low] << _WORD_SHIFT) | words
-        tokens: Values = lookup.tokens.take(slots, mode="clip")
-        return tokens
+                high = states.take(short)
+                np.left_shift(high, word_bits[: short.size], out=high)
+                np.bitwise_or(high, words, out=high)
+                states[short] = high
+        np.right_shift(entries, _TOKEN_BIT, out=entries)
+        np.bitwise_and(entries, _TOKEN_MASK, out=entries)
+        return entries
 
     def finish(self) -> None:
         """Check that the stream held exactly what was taken.
@@ -288,11 +265,6 @@ class SymbolDecoder:
         Raises:
             WireError: it did not.
         """
-        if self._next_word != self._word_count or not (self._states == _FIRST_STATE).all():
+        if self._next_word != self._word_count or not (self._states == FIRST_STATE).all():
             raise WireError("symbol stream does not end where its values do")
         self._raw.finish()
-
-
-_SLOT_MASK = np.uint32(SCALE - 1)
-_PRECISION_SHIFT = np.uint32(PRECISION)
-_WORD_SHIFT = np.uint32(_WORD_BITS)

@@ -137,35 +137,34 @@ def read_tables(data: bytes, expected: NDArray[np.int64]) -> NDArray[np.int64]:
     return frequencies
 
 
+TOKEN_BIT, FREQUENCY_BIT = PRECISION, PRECISION + 7
+TOKEN_MASK = (1 << FREQUENCY_BIT - TOKEN_BIT) - 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
     """What each slot of each table means, (tables * SCALE,)."""
 
-    tokens: NDArray[np.uint32]
-    frequencies: NDArray[np.uint32]
-    places: NDArray[np.uint32]
-    """The slot's place in its token."""
+    slots: NDArray[np.uint32]
+    """The slot's place in its token, from TOKEN_BIT on the token, then the token's frequency."""
 
     @classmethod
     def of(cls, frequencies: NDArray[np.int64]) -> "Lookup":
         """Return the lookup of some frequency tables."""
-        flat = frequencies.astype(np.uint32).reshape(-1)
-        below = (np.cumsum(frequencies, axis=1) - frequencies).astype(np.uint32).reshape(-1)
-        owners = np.repeat(np.arange(flat.size), flat)
-        places = np.tile(np.arange(SCALE, dtype=np.uint32), len(frequencies))
-        places -= below.take(owners)
-        tokens = (owners % TOKENS).astype(np.uint32)
-        return cls(tokens, flat.take(owners), places)
+        flat = frequencies.reshape(-1)
+        below = (np.cumsum(frequencies, axis=1) - frequencies).reshape(-1)
+        tokens = np.arange(flat.size) % TOKENS
+        # A token's slots count on from its first one, whose place is 0.
+        firsts = ((flat << FREQUENCY_BIT) + (tokens << TOKEN_BIT) - below).astype(np.int64)
+        slots = np.repeat(firsts.astype(np.uint32), flat)
+        slots += np.tile(np.arange(SCALE, dtype=np.uint32), len(frequencies))
+        return cls(slots)
 
     def replaced(self, frequencies: NDArray[np.int64], expected: NDArray[np.int64]) -> "Lookup":
         """Return the lookup of tables, given this one of the tables that were expected."""
         fresh = (frequencies != expected).any(axis=1).nonzero()[0]
         if not fresh.size:
             return self
-        there = Lookup.of(frequencies[fresh])
-        slots = (fresh[:, None] * SCALE + np.arange(SCALE)).reshape(-1)
-        changed = Lookup(self.tokens.copy(), self.frequencies.copy(), self.places.copy())
-        changed.tokens[slots] = there.tokens
-        changed.frequencies[slots] = there.frequencies
-        changed.places[slots] = there.places
-        return changed
+        slots = self.slots.copy()
+        slots.reshape(-1, SCALE)[fresh] = Lookup.of(frequencies[fresh]).slots.reshape(-1, SCALE)
+        return Lookup(slots)
