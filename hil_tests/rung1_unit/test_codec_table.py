@@ -28,7 +28,7 @@ def _cube() -> np.ndarray:
 def test_parts_decode_in_any_order_and_what_is_missing_is_marked() -> None:
     cube = _cube()
     parts = encode(CodecId.CUBE, cube, part_lines=10)
-    decoded = decode(CodecId.CUBE, 2, [parts[3], parts[0], parts[2]])
+    decoded = decode(CodecId.CUBE, CODECS[CodecId.CUBE].version, [parts[3], parts[0], parts[2]])
     assert not decoded.complete
     assert not decoded.present[:, 10:20].any()
     assert decoded.present[:, 20:].all()

@@ -16,28 +16,23 @@ from numpy.typing import NDArray
 
 from flight.product.codecs.contexts import (
     RESIDUALS,
-    UNIT,
-    Reals,
     Residuals,
-    activity,
-    context_of,
-    fit_activity,
+    exact_context_of,
     fold,
     quantised,
     unfold,
 )
-from flight.product.codecs.cubefit import Planes, fit_weights
+from flight.product.codecs.cubefit import fit_clues, fit_weights
 from flight.product.codecs.cubemodel import (
-    FEATURES,
+    CLUES,
     Side,
-    band_scales,
-    clues,
-    next_magnitude_column,
-    put_features,
+    foreteller,
+    predictor,
     round_prediction,
 )
-from flight.product.codecs.cubeside import level_code, level_of, read_side, write_side
-from flight.product.codecs.cubewave import Wave, diagonals
+from flight.product.codecs.cubeplanes import Errors, Part, SamplePlanes, SizePlanes, strips
+from flight.product.codecs.cubeside import read_side, write_side
+from flight.product.codecs.cubewave import Wave, diagonals, wave_order
 from flight.product.codecs.entropy import (
     Contexts,
     SymbolDecoder,
@@ -65,9 +60,8 @@ _PART_LINES = 32
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
 _SYMBOLS_A_LANE = 450
-_FIT_BANDS = 32
-_FIT_RESIDUALS = 1 << 13
-"""From how many bands, and to how many residuals, the weights of the clues are fitted."""
+_SAMPLES_A_STEP = 512
+"""A step costs as much time as some hundred samples do."""
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -82,7 +76,8 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if not affords_steps(sum(samples.shape[:2]), samples.size, len(modelled)):
+        steps = sum(samples.shape[:2])
+        if not affords_steps(steps, samples.size, len(modelled), _SAMPLES_A_STEP):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
             return modelled
@@ -91,26 +86,24 @@ def _encode(samples: Integers, options: Options) -> bytes:
 
 
 def _encode_model(samples: Integers, maximum_error: int) -> bytes:
-    planes = Planes.of(samples)
-    weights, packing = fit_weights(planes, maximum_error)
+    part = Part.of(samples)
+    bands, lines, width = samples.shape
+    weights, packing = fit_weights(part, maximum_error)
+    side = Side(
+        part.lowest, part.highest, part.means, weights, np.zeros(bands, np.int64), (0,) * CLUES
+    )
     if maximum_error:
-        residuals = _bounded_residuals(planes, weights, maximum_error)
+        residuals = _bounded_residuals(samples, side, maximum_error)
     else:
-        residuals = _residuals(planes, weights)
-    bands, lines, width = residuals.shape
-    magnitudes = np.abs(residuals).astype(np.float32) * np.float32(UNIT)
-    sums = np.abs(residuals).sum(axis=(1, 2), dtype=np.int64)
-    levels = [level_of(level_code(int(total) * UNIT // (lines * width))) for total in sums]
-    side = Side(planes.lowest, planes.highest, planes.means, weights, np.array(levels), ())
-    side, contexts = _contexts(planes, side, magnitudes)
-
-    folded = fold(residuals).reshape(-1, width)
-    contexts = contexts.reshape(-1, width)
-    rows = [row for _, _, row in diagonals(bands, lines)]
+        residuals = _residuals(part, side)
+    errors = Errors.of(residuals)
+    side = replace(side, levels=errors.levels, clue_weights=fit_clues(errors))
+    values, contexts = _foretold(side, errors)
+    order = wave_order(bands, lines)
     symbols = encode_symbols(
         RESIDUALS,
-        np.concatenate([folded[row] for row in rows]).reshape(-1),
-        np.concatenate([contexts[row] for row in rows]).reshape(-1),
+        values.take(order, axis=0).reshape(-1),
+        contexts.take(order, axis=0).reshape(-1),
         np.array([(end - first) * width for first, end, _ in diagonals(bands, lines)]),
         _SYMBOLS_A_LANE,
     )
@@ -118,77 +111,51 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
     return write_varints([maximum_error, len(head)]) + head + symbols
 
 
-def _residuals(planes: Planes, weights: NDArray[np.int64]) -> Residuals:
-    _, lines, width = planes.shape
-    residuals = np.empty(planes.shape, np.int32)
-    lowest = (planes.lowest - planes.means).astype(np.float64)[:, None]
-    highest = (planes.highest - planes.means).astype(np.float64)[:, None]
-    for first, end in planes.blocks(lines * width):
-        features = np.empty((end - first, FEATURES, lines, width))
-        put_features(features.swapaxes(0, 1), *planes.around(first, end, slice(None)))
-        rows = features.reshape(end - first, FEATURES, -1)
-        sums = (weights[first:end, None, :].astype(np.float64) @ rows)[:, 0]
-        predicted = round_prediction(sums, lowest[first:end], highest[first:end])
-        wanted = planes.lines_of(first, end)
-        residuals[first:end] = wanted - predicted.reshape(wanted.shape)
+def _residuals(part: Part, side: Side) -> Residuals:
+    bands, lines, width = part.samples.shape
+    residuals = np.empty((bands, lines, width + 2), np.int32)
+    before, above = predictor(side.weights)
+    low, high = side.limits
+    for strip in strips(part.samples.shape):
+        planes = SamplePlanes(part, strip)
+        for first, end in planes.blocks(bands):
+            wanted = planes.fill(first, end)
+            sums = planes.sums(before[first:end], above[first:end])
+            predicted = round_prediction(sums, low[first:end], high[first:end])
+            found = np.subtract(wanted, predicted, out=predicted)
+            residuals[first:end, strip] = found.reshape(end - first, -1, width + 2)
     return residuals
 
 
-def _bounded_residuals(planes: Planes, weights: NDArray[np.int64], maximum_error: int) -> Residuals:
-    bands, lines, width = planes.shape
-    wave = Wave(planes.shape, planes.side(weights), 2 * maximum_error + 1)
-    flat = planes.samples.reshape(-1, width)
-    residuals = np.empty(flat.shape, np.int32)
+def _bounded_residuals(samples: Integers, side: Side, maximum_error: int) -> Residuals:
+    bands, lines, width = samples.shape
+    wave = Wave(samples.shape, side, 2 * maximum_error + 1)
+    wanted = (samples - side.means[:, None, None]).reshape(-1, width)
+    residuals = np.empty((len(wanted), width + 2), np.int32)
+    padded = np.zeros((lines, width + 2))
     for first, end, rows in diagonals(bands, lines):
         predicted = wave.predict(first, end)
-        wanted = flat[rows] - planes.means[first:end, None] - predicted
-        quotient = quantised(wanted, maximum_error)
+        quotient = padded[: end - first]
+        quotient[:, 1:-1] = quantised(wanted[rows] - predicted[:, 1:-1], maximum_error)
         residuals[rows] = quotient
         wave.put(first, end, predicted, quotient)
-    return residuals.reshape(planes.shape)
+    return residuals.reshape(bands, lines, width + 2)
 
 
-def _contexts(planes: Planes, side: Side, magnitudes: Reals) -> tuple[Side, Contexts]:
-    """Return the side information with fitted clue weights, and every residual's context."""
-    bands, lines, width = magnitudes.shape
-    padded = np.zeros((bands + 2, lines + 1, width + 2), np.float32)
-    padded[2:, 0] = side.levels[:, None]
-    padded[2:, 1:, 1:-1] = magnitudes
-    padded[2:, 1:, 0], padded[2:, 1:, -1] = magnitudes[:, :, 0], magnitudes[:, :, -1]
-    columns = np.empty(magnitudes.shape, np.float32)
-    columns[:, 0] = side.levels[:, None]
-    for line in range(lines - 1):
-        columns[:, line + 1] = next_magnitude_column(columns[:, line], magnitudes[:, line])
-    scales = band_scales(side.levels)[:, None, None]
-
-    levels = side.levels.astype(np.float32)[:, None, None]
-
-    def clues_of(first: int, end: int) -> list[Reals]:
-        return clues(
-            level=levels[first:end],
-            scale=scales[first:end],
-            before=padded[first + 1 : end + 1, 1:],
-            before2=padded[first:end, 1:, 1:-1],
-            above=padded[first + 2 : end + 2, :-1],
-            column=columns[first:end],
-        )
-
-    chosen = range(bands)[:: max(1, bands // _FIT_BANDS)]
-    stride = min(lines, max(1, len(chosen) * lines * width // _FIT_RESIDUALS))
-    some = slice(stride // 2, None, stride)
-    sampled = np.concatenate(
-        [
-            np.stack([clue[0, some].reshape(-1) for clue in clues_of(band, band + 1)])
-            for band in chosen
-        ],
-        axis=1,
-    )
-    target = np.concatenate([magnitudes[band, some].reshape(-1) for band in chosen])
-    weights = fit_activity(sampled, target)
-    contexts = np.empty(magnitudes.shape, np.uint8)
-    for first, end in planes.blocks(lines * width):
-        contexts[first:end] = context_of(activity(weights, clues_of(first, end)))
-    return replace(side, clue_weights=weights), contexts
+def _foretold(side: Side, errors: Errors) -> tuple[NDArray[np.uint32], Contexts]:
+    """Return the folded residuals and their contexts, (bands * lines, samples)."""
+    bands, _, width = errors.shape
+    folded, contexts = np.empty(errors.shape, np.uint32), np.empty(errors.shape, np.uint8)
+    weights = foreteller(side)
+    for strip in strips(errors.shape):
+        planes = SizePlanes(errors, strip)
+        for first, end in planes.blocks(bands):
+            planes.fill(first, end)
+            activity = planes.activity(*(part[first:end] for part in weights))
+            found = exact_context_of(activity).reshape(end - first, -1, width + 2)
+            contexts[first:end, strip] = found[:, :, 1:-1]
+            folded[first:end, strip] = fold(errors.residuals[first:end, strip])[:, :, 1:-1]
+    return folded.reshape(-1, width), contexts.reshape(-1, width)
 
 
 def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
@@ -200,21 +167,26 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("cube part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
     bands, lines, width = shape
-    check_steps(bands + lines, math.prod(shape), len(data))
+    check_steps(bands + lines, math.prod(shape), len(data), _SAMPLES_A_STEP)
     side = read_side(data[place : place + size], bands)
     limits = np.iinfo(dtype)
     if side.lowest < limits.min or side.highest > limits.max or maximum_error > limits.max:
         raise WireError("samples do not fit their dtype")
     symbols = SymbolDecoder(RESIDUALS, data[place + size :])
     wave = Wave(shape, side, 2 * maximum_error + 1)
-    samples = as_integers(np.empty((bands * lines, width), dtype), dtype)
+    samples = np.empty((bands * lines, width), dtype)
+    padded = np.zeros((lines, width + 2))
     for first, end, rows in diagonals(bands, lines):
-        contexts = wave.contexts(first, end)
-        residuals = unfold(symbols.take(contexts.reshape(-1))).reshape(contexts.shape)
-        predicted = wave.predict(first, end)
-        samples[rows] = wave.put(first, end, predicted, residuals.astype(np.float64))
+        contexts = wave.contexts(first, end)[:, 1:-1].reshape(-1)
+        residuals = padded[: end - first]
+        residuals[:, 1:-1] = unfold(symbols.take(contexts)).reshape(-1, width)
+        decoded = wave.put(first, end, wave.predict(first, end), residuals)
+        samples[rows] = decoded.astype(np.int32)[:, 1:-1]
     symbols.finish()
+    # Relative to the means until now; whole numbers wrap around and come back.
+    relative = samples.reshape(bands, -1)
+    np.add(relative, side.means.astype(dtype)[:, None], out=relative)
     return Block(as_integers(samples.reshape(shape), dtype))
 
 
-CUBE = Codec("cube", 2, _cut, _encode, _decode)
+CUBE = Codec("cube", 3, _cut, _encode, _decode)

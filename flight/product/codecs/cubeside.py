@@ -1,30 +1,43 @@
-"""The cube codec's side information as bytes: range, means, levels and weights of each band."""
+"""The cube codec's side information as bytes: range, means, levels and weights of each band.
+
+All in whole arrays of Rice codes (R. F. Rice, JPL 79-22): of each number, folded to be positive,
+so many low bits as they are, and the rest as so many zeros and a one.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flight.product.codecs.cubemodel import CLUES, FEATURES, Side
-from flight.product.codecs.rangecoder import Integers, RangeDecoder, RangeEncoder
+from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
 _LARGEST_SAMPLE = 1 << 16
 LARGEST_WEIGHT = (1 << 15) - 1
-_LARGEST_CODE = 255
+_LARGEST_CODE = 8 * 19 - 1
+"""Of a level just below 2^21: residuals of 2^17."""
+_FIRST_CODE = 32
 _CLUE_BITS = 8
+_RICE_BITS = 5
+_CENTER_BITS, _CENTER_STEP_BITS = 9, 7
+_LARGEST_CENTER = (1 << _CENTER_BITS >> 1) - 1
 _WEIGHT_BITS = 17
-_WIDTH_BITS = 5
+
+Numbers = NDArray[np.int64]
+Bits = NDArray[np.uint8]
 
 
-def level_code(level: int) -> int:
-    """Return the code of a level: its octave and three more bits, as a context can tell apart."""
-    octave = max(0, level.bit_length() - 4)
-    return level if level < 8 else (octave + 1) << 3 | (level >> octave) & 7
+def level_codes(levels: Numbers) -> Numbers:
+    """Return the codes of levels: the octave and three more bits, as a context can tell apart."""
+    octaves = np.maximum(np.frexp(levels.astype(np.float64))[1] - 4, 0).astype(np.int64)
+    codes = np.where(levels < 8, levels, (octaves + 1) << 3 | (levels >> octaves) & 7)
+    return np.minimum(codes, _LARGEST_CODE)
 
 
-def level_of(code: int) -> int:
-    """Return the level, in 1/16 of a residual's magnitude, that a code stands for."""
-    return code if code < 8 else (8 | code & 7) << ((code >> 3) - 1)
+def levels_of(codes: Numbers) -> Numbers:
+    """Return the levels, in 1/16 of a residual's magnitude, that codes stand for."""
+    return np.where(codes < 8, codes, (8 | codes & 7) << np.maximum((codes >> 3) - 1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,55 +48,78 @@ class Packing:
     """All weights are multiples of 2 to this."""
     group: int
     """So many neighbouring bands share their weights."""
-    adaptive: bool
-    """Whether they pass an adaptive model: smaller, and slower, which a large part need not be."""
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self._pieces: list[Bits] = []
+
+    def put_plain(self, numbers: Numbers, bits: int) -> None:
+        """Put the low bits of each number."""
+        places = np.arange(bits)
+        self._pieces.append(((numbers[:, None] >> places) & 1).astype(np.uint8).reshape(-1))
+
+    def put_rice(self, numbers: Numbers) -> None:
+        """Put signed numbers."""
+        folded = (numbers << 1) ^ (numbers >> 63)
+        middle = int(folded.mean()).bit_length()
+        lows = range(max(0, middle - 2), middle + 1)
+        low = min(lows, key=lambda low: int((folded >> low).sum()) + low * folded.size)
+        ones = np.cumsum((folded >> low) + 1) - 1
+        unary = np.zeros(int(ones[-1]) + 1, np.uint8)
+        unary[ones] = 1
+        self.put_plain(np.array([low]), _RICE_BITS)
+        self.put_plain(folded, low)
+        self._pieces.append(unary)
+
+    def finish(self) -> bytes:
+        return np.packbits(np.concatenate(self._pieces), bitorder="little").tobytes()
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        self._ones = self._bits.nonzero()[0]
+        self._place = 0
+
+    def take_plain(self, count: int, bits: int) -> Numbers:
+        """Return so many numbers of so many bits."""
+        taken = self._bits[self._place : self._place + count * bits]
+        if taken.size != count * bits:
+            raise WireError("side information is cut short")
+        self._place += count * bits
+        return taken.reshape(count, bits).astype(np.int64) @ (1 << np.arange(bits))
+
+    def take_rice(self, count: int) -> Numbers:
+        """Return so many signed numbers."""
+        low = int(self.take_plain(1, _RICE_BITS)[0])
+        folded = self.take_plain(count, low)
+        first = int(np.searchsorted(self._ones, self._place))
+        ends = self._ones[first : first + count]
+        if ends.size != count:
+            raise WireError("side information is cut short")
+        folded += np.diff(ends, prepend=self._place - 1) - 1 << low
+        self._place = int(ends[-1]) + 1
+        return (folded >> 1) ^ -(folded & 1)
 
 
 def write_side(side: Side, packing: Packing) -> bytes:
     """Return the side information."""
-    coder = RangeEncoder()
-    numbers, means, levels = Integers(20), Integers(20), Integers(10, direct=8)
-    span = side.highest - side.lowest
-    for number in (side.lowest, span, packing.drop, packing.group, int(packing.adaptive)):
-        numbers.put(coder, number)
-    for weight in side.clue_weights:
-        coder.put_bits(weight, _CLUE_BITS)
-    mean = side.lowest
-    code = 32
-    for band in range(len(side.means)):
-        means.put(coder, int(side.means[band]) - mean)
-        mean = int(side.means[band])
-        here = level_code(int(side.levels[band]))
-        levels.put(coder, here - code)
-        code = here
-    weights = (side.weights >> packing.drop)[:: packing.group]
-    for column in weights.T.tolist():
-        _put_weights(coder, column, adaptive=packing.adaptive)
-    return coder.finish()
-
-
-def _put_weights(coder: RangeEncoder, weights: list[int], *, adaptive: bool) -> None:
-    if adaptive:
-        model = Integers(_WEIGHT_BITS, direct=4)
-        for weight in weights:
-            model.put(coder, weight)
-        return
-    # All as wide as the widest needs, from the lowest on.
-    lowest = min(weights)
-    width = (max(weights) - lowest).bit_length()
-    coder.put_bits(lowest + (1 << _WEIGHT_BITS >> 1), _WEIGHT_BITS)
-    coder.put_bits(width, _WIDTH_BITS)
-    for weight in weights:
-        coder.put_bits(weight - lowest, width)
-
-
-def _take_weights(coder: RangeDecoder, count: int, *, adaptive: bool) -> list[int]:
-    if adaptive:
-        model = Integers(_WEIGHT_BITS, direct=4)
-        return [model.take(coder) for _ in range(count)]
-    lowest = coder.take_bits(_WEIGHT_BITS) - (1 << _WEIGHT_BITS >> 1)
-    width = coder.take_bits(_WIDTH_BITS)
-    return [coder.take_bits(width) + lowest for _ in range(count)]
+    low = side.lowest
+    numbers = [low + _LARGEST_SAMPLE, side.highest - low, packing.drop, packing.group]
+    bits = _Writer()
+    bits.put_plain(np.array(side.clue_weights), _CLUE_BITS)
+    bits.put_rice(np.diff(side.means, prepend=low))
+    bits.put_rice(np.diff(level_codes(side.levels), prepend=_FIRST_CODE))
+    sets = (side.weights >> packing.drop)[:: packing.group]
+    used = sets.any(axis=1)
+    bits.put_plain(used.astype(np.int64), 1)
+    for weights in sets[used].T if used.any() else ():
+        center = int(np.sort(weights)[weights.size // 2]) >> _CENTER_STEP_BITS
+        center = min(center, _LARGEST_CENTER)
+        bits.put_plain(np.array([center]), _CENTER_BITS)
+        bits.put_rice(weights - (center << _CENTER_STEP_BITS))
+    return write_varints(numbers) + bits.finish()
 
 
 def read_side(data: bytes, bands: int) -> Side:
@@ -92,32 +128,34 @@ def read_side(data: bytes, bands: int) -> Side:
     Raises:
         WireError: a value is out of its range.
     """
-    coder = RangeDecoder(data)
-    numbers, means, levels = Integers(20), Integers(20), Integers(10, direct=8)
-    lowest, span, drop, group, adaptive = (numbers.take(coder) for _ in range(5))
-    clue_weights = tuple(coder.take_bits(_CLUE_BITS) for _ in range(CLUES))
+    (lowest, span, drop, group), place = read_varints(data, 4)
+    lowest -= _LARGEST_SAMPLE
     if abs(lowest) > _LARGEST_SAMPLE or not 0 <= span <= 2 * _LARGEST_SAMPLE:
         raise WireError("range of the cube's samples is not possible")
-    if not 0 <= drop < _WEIGHT_BITS or group < 1:
+    if drop >= _WEIGHT_BITS or not 1 <= group <= bands:
         raise WireError("packing of the weights is not possible")
-    mean, code = lowest, 32
-    rows = []
-    for _ in range(bands):
-        mean += means.take(coder)
-        code += levels.take(coder)
-        if not lowest <= mean <= lowest + span or not 0 <= code <= _LARGEST_CODE:
-            raise WireError("mean or level of a band is out of range")
-        rows.append((mean, level_of(code)))
-    sets = -(-bands // group)
-    columns = [_take_weights(coder, sets, adaptive=bool(adaptive)) for _ in range(FEATURES)]
-    if max(max(map(abs, column)) for column in columns) << drop > LARGEST_WEIGHT + 1:
+    bits = _Reader(data[place:])
+    clue_weights = tuple(bits.take_plain(CLUES, _CLUE_BITS).tolist())
+    means = lowest + np.cumsum(bits.take_rice(bands))
+    codes = _FIRST_CODE + np.cumsum(bits.take_rice(bands))
+    if means.min() < lowest or means.max() > lowest + span:
+        raise WireError("mean of a band is out of range")
+    if codes.min() < 0 or codes.max() > _LARGEST_CODE:
+        raise WireError("level of a band is out of range")
+    used = bits.take_plain(-(-bands // group), 1).nonzero()[0]
+    weights = np.zeros((-(-bands // group), FEATURES), np.int64)
+    for feature in range(FEATURES if used.size else 0):
+        center = int(bits.take_plain(1, _CENTER_BITS)[0])
+        center -= center >> (_CENTER_BITS - 1) << _CENTER_BITS
+        weights[used, feature] = bits.take_rice(used.size) + (center << _CENTER_STEP_BITS)
+    weights <<= drop
+    if np.abs(weights).max() > LARGEST_WEIGHT + 1:
         raise WireError("weight of a band is out of range")
-    weights = np.array(columns, np.int64).T << drop
     return Side(
         lowest,
         lowest + span,
-        np.array([mean for mean, _ in rows], np.int64),
-        np.repeat(weights, min(group, bands), axis=0)[:bands],
-        np.array([level for _, level in rows], np.int64),
+        means,
+        np.repeat(weights, group, axis=0)[:bands],
+        levels_of(codes),
         clue_weights,
     )
