@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flight.product.codecs import CODECS, CodecId, decode, encode
+from flight.product.codecs import CODECS, CodecId, Encoded, decode, encode
 from flight.product.codecs.cubefit import _Systems
 from flight.product.codecs.cubemodel import (
     ABOVE_KINDS,
@@ -167,3 +167,20 @@ def test_small_cubes_are_smaller_than_lzma_makes_their_band_differences(shared_d
         cube = np.ascontiguousarray(whole[:, corner : corner + 12, corner : corner + 12])
         differences = np.diff(cube, axis=0, prepend=np.uint16(0))
         assert _bytes(cube) < 0.9 * len(lzma.compress(differences.tobytes(), preset=9))
+
+
+def test_a_small_cube_that_defies_the_model_goes_as_its_band_differences() -> None:
+    rng = np.random.default_rng(5)
+    cube = np.repeat(rng.integers(0, 1 << 16, (1, 12, 12), dtype=np.uint16), 90, axis=0)
+    cube[rng.integers(0, 2, 90) > 0] ^= 0x5A5A
+    differences = np.diff(cube, axis=0, prepend=np.uint16(0))
+    assert _bytes(cube) <= len(lzma.compress(differences.tobytes(), preset=6))
+    (part,) = encode(CodecId.CUBE, cube)
+    assert part.data[0] == 2
+    version = CODECS[CodecId.CUBE].version
+    for wrong in (part.data[:-1], part.data[:9], part.data + b"\0", b"\2" + bytes(20)):
+        with pytest.raises(WireError):
+            decode(CodecId.CUBE, version, [Encoded(part.geometry, wrong)])
+    short = (*part.geometry[:1], 91, 12, 12, 0, 0, 0, 91, 12, 12)
+    with pytest.raises(WireError, match="wrong length"):
+        decode(CodecId.CUBE, version, [Encoded(short, part.data)])

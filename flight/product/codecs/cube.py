@@ -33,10 +33,12 @@ from flight.product.codecs.cubemodel import (
 from flight.product.codecs.cubeplanes import Errors, Part, SamplePlanes, SizePlanes, strips
 from flight.product.codecs.cubeside import read_side, write_side
 from flight.product.codecs.cubewave import Wave, diagonals, wave_order
+from flight.product.codecs.differences import pack_differences, unpack_differences
 from flight.product.codecs.entropy import (
     Contexts,
     SymbolDecoder,
     affords_steps,
+    check_expansion,
     check_steps,
     encode_symbols,
 )
@@ -55,10 +57,12 @@ from flight.product.codecs.types import (
 from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
-_RAW, _MODEL = 0, 1
+_RAW, _MODEL, _DIFFERENCES = 0, 1, 2
 _PART_LINES = 32
 _HOPELESS = 1.25
 """Only a part that the model shrinks by less than this is worth trying without it."""
+_SMALL_PIXELS = 512
+"""Bands of so few pixels tell little of their weights: other ways are worth a look."""
 _SYMBOLS_A_LANE = 450
 _SAMPLES_A_STEP = 512
 """A step costs as much time as some hundred samples do."""
@@ -80,9 +84,19 @@ def _encode(samples: Integers, options: Options) -> bytes:
         if not affords_steps(steps, samples.size, len(modelled), _SAMPLES_A_STEP):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
-            return modelled
+            return _smaller(samples, modelled)
     plain = bytes([_RAW]) + RAW.encode(samples, options)
     return min(modelled or plain, plain, key=len)
+
+
+def _smaller(samples: Integers, modelled: bytes) -> bytes:
+    """Return ``modelled``, or a small cube's differences where those are smaller."""
+    if samples[0].size > _SMALL_PIXELS:
+        return modelled
+    packed = pack_differences(samples, len(modelled))
+    if packed is None:
+        return modelled
+    return min(modelled, bytes([_DIFFERENCES]) + packed, key=len)
 
 
 def _encode_model(samples: Integers, maximum_error: int) -> bytes:
@@ -163,6 +177,9 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("not a part of a cube")
     if data[0] == _RAW:
         return RAW.decode(data[1:], shape, dtype, options)
+    if data[0] == _DIFFERENCES:
+        check_expansion(math.prod(shape), len(data))
+        return Block(unpack_differences(data[1:], shape, dtype))
     if data[0] != _MODEL or 0 in shape:
         raise WireError("cube part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
