@@ -62,9 +62,9 @@ class _Writer:
     def put_rice(self, numbers: Numbers) -> None:
         """Put signed numbers."""
         folded = (numbers << 1) ^ (numbers >> 63)
-        middle = int(folded.mean()).bit_length()
-        lows = range(max(0, middle - 2), middle + 1)
-        low = min(lows, key=lambda low: int((folded >> low).sum()) + low * folded.size)
+        # As many low bits as make zeros and ones of the rest about equally likely.
+        low = max(0, (int(folded.sum()) * 7 // (10 * folded.size)).bit_length() - 1)
+        low = min(low, (1 << _RICE_BITS) - 1)
         ones = np.cumsum((folded >> low) + 1) - 1
         unary = np.zeros(int(ones[-1]) + 1, np.uint8)
         unary[ones] = 1

@@ -38,7 +38,7 @@ _DIRECT = 32
 _DIRECT_LOG = 5
 _MAXIMUM_LANES = 1 << 10
 SYMBOLS_A_LANE = 900
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 """Values whose working arrays stay in the cache."""
 
 # What numpy takes faster than a number of Python.

@@ -34,31 +34,30 @@ _TABLE_BITS = 5 * 128
 
 
 def _shares(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return each count's share of the total as a step number; -1 where the count is 0."""
-    total = max(int(counts.sum()), 1)
-    above = np.searchsorted(_BOUNDS, (counts << 30) // total, side="right")
+    """Return each count's share of its row's total as a step number; -1 where the count is 0."""
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    above = np.searchsorted(_BOUNDS, (counts << 30) // totals, side="right")
     shares: NDArray[np.int64] = (_LOWEST - above).astype(np.int64)
     shares[counts == 0] = -1
     return shares
 
 
 def _frequencies(shares: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return frequencies that sum to SCALE; where no share is given the first token owns all."""
-    weights = np.where(shares >= 0, _SHARES[shares], 0)
-    total = int(weights.sum())
-    frequencies = np.zeros(TOKENS, np.int64)
-    if total == 0:
-        frequencies[0] = SCALE
-        return frequencies
-    frequencies = np.where(shares >= 0, np.maximum(1, weights * SCALE // total), 0)
-    rest = SCALE - int(frequencies.sum())
-    while rest:
-        largest = int(np.argmax(frequencies))
+    """Return rows that sum to SCALE; where no share is given the first token owns all."""
+    given = shares >= 0
+    weights = np.where(given, _SHARES[shares], 0)
+    totals = np.maximum(weights.sum(axis=1, keepdims=True), 1)
+    frequencies = np.where(given, np.maximum(1, weights * SCALE // totals), 0)
+    frequencies[~given.any(axis=1), 0] = SCALE
+    while True:
+        rest = SCALE - frequencies.sum(axis=1)
+        rows = rest.nonzero()[0]
+        if not rows.size:
+            return frequencies
         # What rounding left over goes to the largest, where it hurts least.
-        change = rest if rest > 0 else -min(-rest, int(frequencies[largest]) // 2)
-        frequencies[largest] += change
-        rest -= change
-    return frequencies
+        largest = frequencies[rows].argmax(axis=1)
+        most = frequencies[rows, largest] // 2
+        frequencies[rows, largest] += np.maximum(rest[rows], -most)
 
 
 def expected_frequencies(weights: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -81,27 +80,26 @@ def write_tables(
     """Return the tables as bytes, and the (tables, TOKENS) frequencies that they decode to."""
     coder = RangeEncoder()
     flags, lasts, steps = Tokens(2), Integers(8), Integers(8, direct=24)
-    frequencies = expected.copy()
-    for index, row in enumerate(counts):
-        used = np.flatnonzero(row)
-        known = expected[index]
-        fresh = False
-        if used.size:
-            shares = _shares(row)
-            own = _frequencies(shares)
-            reachable = known[used].all()
-            gain = int((row * (_COST[known] - _COST[own]))[used].sum())
-            fresh = not reachable or gain > _TABLE_BITS * (int(used[-1]) + 2)
-        flags.put(coder, int(fresh))
-        if fresh:
-            frequencies[index] = own
-            last = int(used[-1])
-            expected_codes = _codes(known)
-            lasts.put(coder, last - int(np.flatnonzero(known)[-1]))
-            for token in range(last + 1):
-                code = int(shares[token]) if shares[token] >= 0 else _LOWEST + 1
-                steps.put(coder, code - int(expected_codes[token]))
-    return coder.finish(), frequencies
+    shares = _shares(counts)
+    own = _frequencies(shares)
+    used = counts > 0
+    gains = (counts * (_COST[expected] - _COST[own])).sum(axis=1, where=used)
+    ends = TOKENS - used[:, ::-1].argmax(axis=1)
+    fresh = (used & (expected == 0)).any(axis=1) | (gains > _TABLE_BITS * (ends + 1))
+    fresh &= used.any(axis=1)
+    codes = np.where(shares >= 0, shares, _LOWEST + 1) - _codes(expected)
+    for index in range(len(counts)):
+        flags.put(coder, int(fresh[index]))
+        if fresh[index]:
+            lasts.put(coder, int(ends[index]) - _end(expected[index]))
+            for step in codes[index, : ends[index]].tolist():
+                steps.put(coder, step)
+    return coder.finish(), np.where(fresh[:, None], own, expected)
+
+
+def _end(frequencies: NDArray[np.int64]) -> int:
+    """Return how many tokens a table has, up to the last one that occurs."""
+    return int(np.flatnonzero(frequencies)[-1]) + 1
 
 
 def _codes(frequencies: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -119,21 +117,22 @@ def read_tables(data: bytes, expected: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     coder = RangeDecoder(data)
     flags, lasts, steps = Tokens(2), Integers(8), Integers(8, direct=24)
-    frequencies = expected.copy()
-    for index, known in enumerate(expected):
+    known = _codes(expected)
+    shares = np.full(expected.shape, -1)
+    fresh = []
+    for index in range(len(expected)):
         if not flags.take(coder):
             continue
-        last = int(np.flatnonzero(known)[-1]) + lasts.take(coder)
-        if not 0 <= last < TOKENS:
+        end = _end(expected[index]) + lasts.take(coder)
+        if not 1 <= end <= TOKENS:
             raise WireError("frequency table has too many entries")
-        shares = np.full(TOKENS, -1)
-        expected_codes = _codes(known)
-        for token in range(last + 1):
-            code = int(expected_codes[token]) + steps.take(coder)
-            if not 0 <= code <= _LOWEST + 1:
-                raise WireError("frequency is out of range")
-            shares[token] = code if code <= _LOWEST else -1
-        frequencies[index] = _frequencies(shares)
+        codes = known[index, :end] + [steps.take(coder) for _ in range(end)]
+        if codes.min() < 0 or codes.max() > _LOWEST + 1:
+            raise WireError("frequency is out of range")
+        shares[index, :end] = np.where(codes <= _LOWEST, codes, -1)
+        fresh.append(index)
+    frequencies = expected.copy()
+    frequencies[fresh] = _frequencies(shares[fresh])
     return frequencies
 
 
