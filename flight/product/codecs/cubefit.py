@@ -29,7 +29,7 @@ from flight.product.codecs.linear import EXACT_BITS, Floats, solve
 _RIDGE = 1e-6
 _FIT_PIXELS = 1 << 11
 """A band's weights are fitted to at most so many of its pixels."""
-_BLOCK_BANDS = 16
+_BLOCK_BANDS = 32
 _LEAST_PIXELS = 500
 """Bands of fewer pixels than this share their weights until there are so many."""
 _DROP = 3

@@ -38,7 +38,7 @@ from flight.product.codecs.linear import Floats
 from flight.product.codecs.types import Integers, Shape
 
 _STRIP = 1 << 12
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 """Samples of a strip of a band, and of the bands taken at once: they stay in the cache."""
 
 
