@@ -30,7 +30,7 @@ from flight.product.codecs.cubemodel import (
     predictor,
     round_prediction,
 )
-from flight.product.codecs.cubeplanes import Errors, Part, SamplePlanes, SizePlanes, strips
+from flight.product.codecs.cubeplanes import Part, Remainder, SamplePlanes, SizePlanes, strips
 from flight.product.codecs.cubeside import read_side, write_side
 from flight.product.codecs.cubewave import Wave, diagonals, wave_order
 from flight.product.codecs.differences import pack_differences, unpack_differences
@@ -110,9 +110,9 @@ def _encode_model(samples: Integers, maximum_error: int) -> bytes:
         residuals = _bounded_residuals(samples, side, maximum_error)
     else:
         residuals = _residuals(part, side)
-    errors = Errors.of(residuals)
-    side = replace(side, levels=errors.levels, clue_weights=fit_clues(errors))
-    values, contexts = _foretold(side, errors)
+    remainder = Remainder.of(residuals)
+    side = replace(side, levels=remainder.levels, clue_weights=fit_clues(remainder))
+    values, contexts = _foretold(side, remainder)
     order = wave_order(bands, lines)
     symbols = encode_symbols(
         RESIDUALS,
@@ -156,19 +156,19 @@ def _bounded_residuals(samples: Integers, side: Side, maximum_error: int) -> Res
     return residuals.reshape(bands, lines, width + 2)
 
 
-def _foretold(side: Side, errors: Errors) -> tuple[NDArray[np.uint32], Contexts]:
+def _foretold(side: Side, remainder: Remainder) -> tuple[NDArray[np.uint32], Contexts]:
     """Return the folded residuals and their contexts, (bands * lines, samples)."""
-    bands, _, width = errors.shape
-    folded, contexts = np.empty(errors.shape, np.uint32), np.empty(errors.shape, np.uint8)
+    bands, _, width = remainder.shape
+    folded, contexts = np.empty(remainder.shape, np.uint32), np.empty(remainder.shape, np.uint8)
     weights = foreteller(side)
-    for strip in strips(errors.shape):
-        planes = SizePlanes(errors, strip)
+    for strip in strips(remainder.shape):
+        planes = SizePlanes(remainder, strip)
         for first, end in planes.blocks(bands):
             planes.fill(first, end)
             activity = planes.activity(*(part[first:end] for part in weights))
             found = exact_context_of(activity).reshape(end - first, -1, width + 2)
             contexts[first:end, strip] = found[:, :, 1:-1]
-            folded[first:end, strip] = fold(errors.residuals[first:end, strip])[:, :, 1:-1]
+            folded[first:end, strip] = fold(remainder.residuals[first:end, strip])[:, :, 1:-1]
     return folded.reshape(-1, width), contexts.reshape(-1, width)
 
 

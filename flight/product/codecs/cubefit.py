@@ -22,7 +22,7 @@ from flight.product.codecs.cubemodel import (
     band_scales,
     pad_ends,
 )
-from flight.product.codecs.cubeplanes import Errors, Part
+from flight.product.codecs.cubeplanes import Part, Remainder
 from flight.product.codecs.cubeside import LARGEST_WEIGHT, Packing
 from flight.product.codecs.linear import EXACT_BITS, Floats, solve
 
@@ -146,29 +146,29 @@ def fit_weights(part: Part, maximum_error: int) -> tuple[NDArray[np.int64], Pack
     return _Systems(part).solve(maximum_error)
 
 
-def _sizes(errors: Errors, bands: Places, lines: Places) -> list[Floats]:
+def _sizes(remainder: Remainder, bands: Places, lines: Places) -> list[Floats]:
     """Return the KINDS of magnitudes, (bands, lines, samples) each; 0 in a band that is none."""
     known = np.ix_(bands.clip(0), lines.clip(0))
-    plain = np.abs(errors.residuals[known]).astype(np.float64)
-    plain[:, lines < 0] = errors.levels[bands.clip(0), None, None] / LEVEL_UNIT
+    plain = np.abs(remainder.residuals[known]).astype(np.float64)
+    plain[:, lines < 0] = remainder.levels[bands.clip(0), None, None] / LEVEL_UNIT
     plain[bands < 0] = 0
-    columns = errors.columns[np.ix_(bands.clip(0), lines + 1)] / SIZE_UNIT
+    columns = remainder.columns[np.ix_(bands.clip(0), lines + 1)] / SIZE_UNIT
     columns[bands < 0] = 0
     return [plain[:, :, :-2] + plain[:, :, 2:], plain[:, :, 1:-1], columns[:, :, 1:-1]]
 
 
-def fit_clues(errors: Errors) -> tuple[int, ...]:
+def fit_clues(remainder: Remainder) -> tuple[int, ...]:
     """Return CLUES weights in 1/CLUE_UNIT, fitted to some lines in some of the bands."""
-    bands, lines, width = errors.residuals.shape
+    bands, lines, width = remainder.residuals.shape
     chosen = np.arange(bands)[:: max(1, bands // _FIT_BANDS)]
     count = min(lines, max(1, _FIT_RESIDUALS // (len(chosen) * width)))
     some = (2 * np.arange(count) + 1) * lines // (2 * count)
-    farther, nearer = (_sizes(errors, chosen - back, some) for back in (2, 1))
+    farther, nearer = (_sizes(remainder, chosen - back, some) for back in (2, 1))
     before = [farther[PLAIN], nearer[SIDES], nearer[PLAIN]]
-    scales = band_scales(errors.levels)[chosen, None, None]
-    level = np.broadcast_to(errors.levels[chosen, None, None] / LEVEL_UNIT, before[0].shape)
-    parts = [part * scales for part in before] + _sizes(errors, chosen, some - 1) + [level]
-    target = np.abs(errors.residuals[np.ix_(chosen, some)])[:, :, 1:-1]
+    scales = band_scales(remainder.levels)[chosen, None, None]
+    level = np.broadcast_to(remainder.levels[chosen, None, None] / LEVEL_UNIT, before[0].shape)
+    parts = [part * scales for part in before] + _sizes(remainder, chosen, some - 1) + [level]
+    target = np.abs(remainder.residuals[np.ix_(chosen, some)])[:, :, 1:-1]
     stride = -(-target.size // _FIT_RESIDUALS)
     clues = np.stack([part.reshape(-1)[::stride] for part in parts])
     return fit_activity(clues * UNIT, target.reshape(-1)[::stride] * float(UNIT))

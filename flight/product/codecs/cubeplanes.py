@@ -185,7 +185,7 @@ class SamplePlanes(_Planes):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Errors:
+class Remainder:
     """A part's residuals and what is known of their sizes."""
 
     residuals: Residuals
@@ -202,7 +202,7 @@ class Errors:
         return bands, lines, width - 2
 
     @classmethod
-    def of(cls, residuals: Residuals) -> "Errors":
+    def of(cls, residuals: Residuals) -> "Remainder":
         """Return all that is known of a part's residuals, whose ends are still missing."""
         residuals[:, :, 0] = residuals[:, :, -1] = 0
         bands, lines, width = residuals.shape
@@ -218,17 +218,17 @@ class Errors:
 class SizePlanes(_Planes):
     """Magnitudes of residuals."""
 
-    def __init__(self, errors: Errors, lines: slice) -> None:
-        super().__init__(errors.shape, lines, SIZES_BACK)
-        self._errors = errors
+    def __init__(self, remainder: Remainder, lines: slice) -> None:
+        super().__init__(remainder.shape, lines, SIZES_BACK)
+        self._errors = remainder
 
     def fill(self, first: int, end: int) -> None:
         """Take the next bands."""
-        rows, errors = self._advance(first, end), self._errors
-        rows[:, PLAIN, : self._top] = errors.levels[first:end, None, None] / LEVEL_UNIT
-        np.abs(errors.residuals[first:end, self._above], out=rows[:, PLAIN, self._top :])
+        rows, remainder = self._advance(first, end), self._errors
+        rows[:, PLAIN, : self._top] = remainder.levels[first:end, None, None] / LEVEL_UNIT
+        np.abs(remainder.residuals[first:end, self._above], out=rows[:, PLAIN, self._top :])
         self._fill_sides(rows)
-        rows[:, COLUMN] = errors.columns[first:end, self._lines.start : self._lines.stop + 1]
+        rows[:, COLUMN] = remainder.columns[first:end, self._lines.start : self._lines.stop + 1]
 
     def activity(self, before: Floats, above: Floats, rest: Floats) -> Floats:
         """Return what the weights of ``foreteller`` make of the filled bands."""
