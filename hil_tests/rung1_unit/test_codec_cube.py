@@ -1,4 +1,6 @@
 import lzma
+import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +186,24 @@ def test_a_small_cube_that_defies_the_model_goes_as_its_band_differences() -> No
     short = (*part.geometry[:1], 91, 12, 12, 0, 0, 0, 91, 12, 12)
     with pytest.raises(WireError, match="wrong length"):
         decode(CodecId.CUBE, version, [Encoded(short, part.data)])
+
+
+@pytest.mark.parametrize("shape", [(2, 500, 7), (1, 300, 40), (5, 700, 3), (3, 90, 3000)])
+def test_many_lines_of_few_bands_pass_through_a_short_memory(shape: tuple[int, int, int]) -> None:
+    cube = _scene(*shape).clip(0, 65535).astype(np.uint16)
+    assert _bytes(cube, part_lines=shape[1]) < 0.8 * cube.nbytes
+
+
+@pytest.mark.parametrize("shape", [(3, 60, 4096), (60, 60, 999), (1, 1, 1 << 21), (7, 7, 40000)])
+def test_a_short_stream_cannot_claim_much_memory(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(1)
+    cube = np.cumsum(rng.integers(0, 3, (shape[0], 4, 9)), axis=1).astype(np.uint8)
+    (part,) = encode(CodecId.CUBE, np.tile(cube, (1, 9, 9)), part_lines=40)
+    assert part.data[0] == 1
+    lie = Encoded((1, *shape, 0, 0, 0, *shape), part.data)
+    tracemalloc.start()
+    with suppress(WireError):
+        decode(CodecId.CUBE, CODECS[CodecId.CUBE].version, [lie])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (16 << 20) + 3 * np.prod(shape)

@@ -39,7 +39,6 @@ from flight.product.codecs.entropy import (
     SymbolDecoder,
     affords_steps,
     check_expansion,
-    check_steps,
     encode_symbols,
 )
 from flight.product.codecs.geometry import cut_grid
@@ -64,6 +63,8 @@ _HOPELESS = 1.25
 _SMALL_PIXELS = 512
 """Bands of so few pixels tell little of their weights: other ways are worth a look."""
 _SYMBOLS_A_LANE = 450
+_FREE_FRONT, _FRONT_A_BYTE = 1 << 14, 16
+"""How many samples a wavefront may take in one step: each costs some 200 bytes of memory."""
 _SAMPLES_A_STEP = 2048
 """A step costs as much time as a thousand samples do, or two."""
 
@@ -80,13 +81,21 @@ def _encode(samples: Integers, options: Options) -> bytes:
     modelled = b""
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        steps = sum(samples.shape[:2])
-        if not affords_steps(steps, samples.size, len(modelled), _SAMPLES_A_STEP):
+        if not _affords(samples.shape, len(modelled)):
             modelled = b""
         elif len(modelled) * _HOPELESS < samples.nbytes:
             return _smaller(samples, modelled)
     plain = bytes([_RAW]) + RAW.encode(samples, options)
     return min(modelled or plain, plain, key=len)
+
+
+def _affords(shape: Shape, stream_bytes: int) -> bool:
+    """Return whether a stream is long enough for the time and the memory of its wavefront."""
+    bands, lines, width = shape
+    front = min(bands, lines) * width
+    return front <= _FREE_FRONT + _FRONT_A_BYTE * stream_bytes and affords_steps(
+        bands + lines, math.prod(shape), stream_bytes, _SAMPLES_A_STEP
+    )
 
 
 def _smaller(samples: Integers, modelled: bytes) -> bytes:
@@ -184,7 +193,9 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         raise WireError("cube part of an unknown method")
     (maximum_error, size), place = read_varints(data, 2, 1)
     bands, lines, width = shape
-    check_steps(bands + lines, math.prod(shape), len(data), _SAMPLES_A_STEP)
+    check_expansion(math.prod(shape), len(data))
+    if not _affords(shape, len(data)):
+        raise WireError("the stream is too short for so long or wide a box")
     side = read_side(data[place : place + size], bands)
     limits = np.iinfo(dtype)
     if side.lowest < limits.min or side.highest > limits.max or maximum_error > limits.max:

@@ -89,16 +89,14 @@ def check_expansion(samples: int, stream_bytes: int) -> None:
         raise WireError("the stream is too short for its samples")
 
 
-def check_steps(
-    steps: int, samples: int, stream_bytes: int, samples_a_step: int = SAMPLES_A_STEP
-) -> None:
+def check_steps(steps: int, samples: int, stream_bytes: int) -> None:
     """Refuse a wavefront that its stream cannot pay for, before anything is allocated.
 
     Raises:
         WireError: the box has too many samples, or is too long and thin.
     """
     check_expansion(samples, stream_bytes)
-    if not affords_steps(steps, samples, stream_bytes, samples_a_step):
+    if not affords_steps(steps, samples, stream_bytes):
         raise WireError("the stream is too short for so long a box")
 
 
