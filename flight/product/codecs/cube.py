@@ -63,7 +63,7 @@ _HOPELESS = 1.25
 _SMALL_PIXELS = 512
 """Bands of so few pixels tell little of their weights: other ways are worth a look."""
 _SYMBOLS_A_LANE = 450
-_FREE_FRONT, _FRONT_A_BYTE = 1 << 14, 16
+_FREE_FRONT, _FRONT_A_BYTE = 1 << 14, 8
 """How many samples a wavefront may take in one step: each costs some 200 bytes of memory."""
 _SAMPLES_A_STEP = 2048
 """A step costs as much time as a thousand samples do, or two."""
