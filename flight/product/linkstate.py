@@ -32,7 +32,7 @@ LINK_FIGURES = (
 it closes or opens next, -1: never by the plan."""
 MAX_LINKS = 64
 
-_LEAST, _MOST = -(2**63), 2**63 - 1
+_LEAST = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def key_record(state: LinkState) -> LinkRecord:
 def difference_record(state: LinkState, key: LinkState, number: int) -> LinkRecord:
     """Return a record that says what has changed since a key, the product of that number."""
     pairs = enumerate(zip(_flat(state), _flat(key), strict=True))
-    changed = ((place, new - old) for place, (new, old) in pairs if new != old)
+    changed = ((place, _wrapped(new - old)) for place, (new, old) in pairs if new != old)
     return LinkRecord(
         state.now, number, len(state.links), tuple(n for pair in changed for n in pair)
     )
@@ -112,9 +112,7 @@ def state_of(record: LinkRecord, key: LinkRecord | None = None) -> LinkState:
             raise WireError("a link record whose key is not here")
         figures = list(key.figures)
         for place, change in zip(record.figures[::2], record.figures[1::2], strict=True):
-            figures[place] += change
-    if not all(_LEAST <= figure <= _MOST for figure in figures):
-        raise WireError("a link record whose figures run over")
+            figures[place] = _wrapped(figures[place] + change)
     node, rest = figures[: len(NODE_FIGURES)], figures[len(NODE_FIGURES) :]
     size = len(LINK_FIGURES)
     links = tuple(tuple(rest[at : at + size]) for at in range(0, len(rest), size))
@@ -123,6 +121,11 @@ def state_of(record: LinkRecord, key: LinkRecord | None = None) -> LinkState:
 
 def _flat(state: LinkState) -> tuple[int, ...]:
     return (*state.node, *(figure for link in state.links for figure in link))
+
+
+def _wrapped(figure: int) -> int:
+    """Return a figure modulo 2 to the 64th, so that any difference has a place in 64 bits."""
+    return (figure - _LEAST) % (1 << 64) + _LEAST
 
 
 def _count(links: int) -> int:

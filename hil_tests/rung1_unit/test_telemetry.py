@@ -36,7 +36,7 @@ T0 = 816_000_000_000
 RELAY, LANDER, GROUND = 20, 10, 30
 NS = 1_000_000_000
 
-numbers = st.integers(-(2**62), 2**62)
+numbers = st.integers(-(2**63), 2**63 - 1)
 
 
 @st.composite
