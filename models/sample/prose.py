@@ -99,7 +99,9 @@ def prose() -> dict[str, Any]:
             "command": "python -m models.sample.train",
             "reproducible": (
                 "Drawn cases, a shortened training and the classical fits came out the same byte "
-                "for byte twice; the whole training, in the steps of its command, was run once."
+                "for byte twice; the whole training, in the steps of its command, was run once. "
+                "Run a second time, on another machine, it gave other bytes and the same figures "
+                "within their intervals (false sealed 0.0002, no answer 0.0725, accuracy 0.992)."
             ),
         },
     }
