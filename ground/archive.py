@@ -151,8 +151,11 @@ class Archive:
             _check_sender(part, arrival)
             repeated = self._check(part)
         except (WireError, RelayError) as error:
+            reason = str(error)[:300]
+            # A station that was killed between archiving and releasing is handed it once more.
+            outcome = REPEATED if self.catalogue.is_refused(arrival, reason) else REFUSED
             self.catalogue.add_arrival(
-                place, arrival, priority=priority, outcome=REFUSED, reason=str(error)[:300]
+                place, arrival, priority=priority, outcome=outcome, reason=reason
             )
             return
         outcome = REPEATED if repeated else KEPT

@@ -37,6 +37,7 @@ CREATE TABLE bundles (
     priority INTEGER NOT NULL, received_ms INTEGER NOT NULL,
     outcome TEXT NOT NULL, reason TEXT NOT NULL,
     UNIQUE (file, offset));
+CREATE INDEX refused_bundles ON bundles (bundle) WHERE outcome = 'refused';
 CREATE TABLE products (
     product INTEGER PRIMARY KEY,
     node INTEGER NOT NULL, boot INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -218,6 +219,14 @@ class Catalogue:
         rows = self._database.execute("SELECT outcome, count(*) FROM bundles GROUP BY outcome")
         counts = {str(outcome): int(count) for outcome, count in rows}
         return Tally(*(counts.get(outcome, 0) for outcome in (KEPT, REPEATED, REFUSED, NOTICE)))
+
+    def is_refused(self, arrival: Arrival, reason: str) -> bool:
+        """Whether this bundle came before and was refused for that reason."""
+        found = self._database.execute(
+            "SELECT 1 FROM bundles WHERE outcome = 'refused' AND bundle = ? AND reason = ?",
+            (arrival.bundle_name, reason),
+        )
+        return found.fetchone() is not None
 
     def refusals(self) -> tuple[tuple[str, str], ...]:
         """Return (bundle, reason) of every arrival that was refused, in order of arrival."""

@@ -104,6 +104,16 @@ def test_a_payload_that_is_no_part_is_kept_raw_and_refused_by_name(archive):
     assert len(archive.products()) == 1
 
 
+def test_a_refused_payload_that_is_handed_out_once_more_counts_once(archive):
+    junk = replace(Board().start()[0], payload=b"\xff not a part", sequence=77)
+    other = replace(junk, payload=b"junk of another kind")
+    archive.keep((junk,))
+    archive.keep((junk, other))
+    refused = [reason for _, reason in archive.catalogue.refusals()]
+    assert len(refused) == len(set(refused)) == archive.catalogue.tally().refused
+    assert archive.catalogue.tally().repeated == 3 - len(refused) >= 1
+
+
 def test_a_part_that_claims_another_node_is_refused(archive):
     archive.keep((replace(ARRIVALS[0], source="ipn:7.1"),))
     assert archive.products() == ()
