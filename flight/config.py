@@ -100,6 +100,8 @@ class Config:
                 raise ValueError(f"sensor {sensor.name}: beside {sensor.beside!r} is no camera")
             if sensor.after and sensor.after not in cameras:
                 raise ValueError(f"sensor {sensor.name}: after {sensor.after!r} is no camera")
+            if sensor.after == sensor.name:
+                raise ValueError(f"sensor {sensor.name}: after names itself, not a coarser camera")
         chosen = [s.beside for s in self.sensors if s.beside]
         if len(chosen) != len(set(chosen)):
             raise ValueError("two sensors are beside the same camera")

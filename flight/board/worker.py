@@ -166,7 +166,7 @@ class _Worker:
     def _exceeds(self, job: int, size_bytes: int) -> bool:
         """Say so where an answer is larger than the control process wants it."""
         if size_bytes > self._most_bytes:
-            words = f"{size_bytes} bytes exceed the shared memory; raise shared_mib"
+            words = f"{size_bytes} bytes exceed what an answer may take; raise shared_mib"
             self._fail(job, NoAnswer.BAD_FRAME, words)
         return size_bytes > self._most_bytes
 

@@ -125,6 +125,7 @@ def test_a_camera_may_look_after_another_camera(tmp_path: Path):
     assert [sensor.after for sensor in sensors] == ["", "navcam"]
     for text, words in (
         (BOARD + hover.replace("navcam", "radar"), "after 'radar' is no camera"),
+        (BOARD + hover.replace("navcam", "hover"), "after names itself"),
         (BOARD + LIDAR + 'after = "navcam"\n', "after is for a camera"),
     ):
         with pytest.raises(SettingsError, match=words):

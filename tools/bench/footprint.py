@@ -22,28 +22,13 @@ import numpy as np
 
 from flight.autonomy.tasks import TASKS
 from flight.board.health import resident_kib
+from tools.bench.lander import write_lander
 from tools.sim.__main__ import axis_of, frame
 
 ROOT = Path(__file__).parents[2]
 GIVE_UP_S = 120
 LOOK_S = 0.005
-CONFIG = """contact_plan = "plan.ionrc"
-[node]
-node_number = 10
-[[node.links]]
-peer_node = 20
-[[ports]]
-peer_node = 20
-bind = "127.0.0.1:0"
-remote = "127.0.0.1:9"
-[store]
-directory = "store"
-quota_bytes = 16777216
-received_quota_bytes = 1048576
-[payload]
-state = "board"
-destination_node = 30
-"""
+STORE = "quota_bytes = 16777216\nreceived_quota_bytes = 1048576\n"
 SENSOR = """[[sensors]]
 name = "{kind}"
 kind = "{kind}"
@@ -59,7 +44,6 @@ IMPORTS = {
     "worker": "import flight.board.worker as worker; worker.runtime_name()",
     "sensors": "import flight.board.sensors.host",
 }
-PLAN = "a contact +0 +86400 10 20 1000\na contact +0 +86400 20 30 1000\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +92,7 @@ def _lay_out(folder: Path) -> None:
         (folder / kind).mkdir()
         np.save(folder / kind / "0.npy", frame(kind, 1, 0))
         sensors.append(SENSOR.format(kind=kind, axis=list(axis_of(kind))))
-    (folder / "lander.toml").write_text(CONFIG + "".join(sensors))
-    (folder / "plan.ionrc").write_text(PLAN)
+    write_lander(folder, store=STORE, rest="".join(sensors), rate_bytes_s=1_000)
 
 
 @contextlib.contextmanager

@@ -19,28 +19,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tools.bench.lander import write_lander
 from tools.sim.terrain import make_scene
 
 ROOT = Path(__file__).parents[2]
 CUBE_BANDS, CUBE_SIDE, IMAGE_SIDE = 240, 128, 800
 CUBES, IMAGES = 2, 4
 GIVE_UP_S = 300
-CONFIG = """contact_plan = "plan.ionrc"
-[node]
-node_number = 10
-[[node.links]]
-peer_node = 20
-[[ports]]
-peer_node = 20
-bind = "127.0.0.1:0"
-remote = "127.0.0.1:9"
-[store]
-directory = "store"
-quota_bytes = 268435456
-[payload]
-state = "board"
-destination_node = 30
-real_time_priority = 10
+REST = """real_time_priority = 10
 [decisions]
 keep_every_frames = 1
 [[sensors]]
@@ -56,7 +42,6 @@ kind = "camera"
 folder = "camera"
 interval_s = 0.2
 """
-PLAN = "a contact +0 +86400 10 20 10000\na contact +0 +86400 20 30 10000\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,8 +89,8 @@ def lay_out(folder: Path, frames: Path) -> Path:
     for name in ("cube", "camera"):
         (folder / name).symlink_to(frames / name)
     axis = np.linspace(450_000, 2_450_000, CUBE_BANDS).astype(int).tolist()
-    (folder / "lander.toml").write_text(CONFIG.format(axis=axis))
-    (folder / "plan.ionrc").write_text(PLAN)
+    rest = REST.format(axis=axis)
+    write_lander(folder, store="quota_bytes = 268435456\n", rest=rest, rate_bytes_s=10_000)
     return folder / "lander.toml"
 
 

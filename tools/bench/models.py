@@ -3,7 +3,7 @@
 Each model gets what it gets aboard: one camera frame, a cube of 256 spectra, one X-ray spectrum,
 one sample frame.
 ``pipeline`` is prepare, invoke and conclude as the board runs them (in one process: a worker's
-pipe and shared memory are not in it), ``invoke`` the interpreter's own call and nothing else.
+pipe and sealed memory are not in it), ``invoke`` the interpreter's own call and nothing else.
 Beside the mineral model stand scikit-learn's LDA on the same spectra, and the same network in
 numpy float32; where what they need is not installed, they are left out.
 """

@@ -167,15 +167,29 @@ def _spoil(geometry: tuple[int, ...], chance: Random) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def _codec(name: str) -> CodecId:
+    if name not in CodecId.__members__:
+        raise argparse.ArgumentTypeError(
+            f"no codec {name!r}; there are {', '.join(CodecId.__members__)}"
+        )
+    return CodecId[name]
+
+
 def main() -> int:
     """Attack the named codecs, or all, and say what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="codecs; all by default")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        type=_codec,
+        help=f"of {', '.join(CodecId.__members__)}; all by default",
+    )
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     found = False
-    for codec in [CodecId[name] for name in arguments.names] or list(CodecId):
+    for codec in arguments.names or list(CodecId):
         verdict = attack(codec, inputs=arguments.inputs, seed=arguments.seed)
         print(
             f"{codec.name}: {verdict.inputs} inputs, {verdict.refused} refused, slowest "
