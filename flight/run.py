@@ -19,6 +19,7 @@ from flight.loop import Loop, Member
 from flight.ports.gateway import Gateway, socket_path
 from flight.ports.localsocket import LocalServer
 from flight.ports.port import Port, PortError
+from flight.ports.processor import keep_to_one_processor
 from flight.ports.settings import open_port, ports_by_link
 from flight.product.events import Event, Happening
 from flight.product.part import DIGEST_PREFIX_BYTES
@@ -47,6 +48,8 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
     now = clock.now()
     mission = read_mission(path, reference_ms=now.dtn_ms)
     config = mission.config
+    if config.store.one_processor:
+        keep_to_one_processor()
     with contextlib.ExitStack() as stack:
         try:
             ports = [

@@ -13,6 +13,7 @@ from flight.board.jobs import EncodeJob, InferJob, Job, ModelFile
 from flight.board.messages import Channel, Heard, Say, connect
 from flight.board.planfields import plan_fields
 from flight.board.sealedvalues import SealedFrame, frame_fields
+from flight.ports.processor import all_processors
 from flight.product.errors import WireError
 from flight.product.values import Tensor
 
@@ -173,7 +174,8 @@ def start_child(module: str, most_bytes: int) -> tuple[Channel, Child]:
     with theirs:
         try:
             command = (sys.executable, "-m", module, str(theirs.fileno()))
-            child = Child(command, pass_fds=(theirs.fileno(),), environment=_environment())
+            with all_processors():
+                child = Child(command, pass_fds=(theirs.fileno(),), environment=_environment())
         except OSError:
             channel.close()
             raise

@@ -62,6 +62,10 @@ class StoreSettings:
     quarantine_limit: int = 4
     """Damaged files kept for inspection at most; the oldest are removed."""
 
+    one_processor: bool = True
+    """Whether the control thread and the store's writer keep to one processor, the one that the
+    system starts them on (systemd's CPUAffinity chooses). Worker processes use all."""
+
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         if self.quota_bytes < 1:

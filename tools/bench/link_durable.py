@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from flight.ports.processor import keep_to_one_processor
 from flight.ports.udp import UdpPort
 from flight.relay.endpoint import ipn
 from flight.relay.ltp.settings import LtpSettings
@@ -87,6 +88,7 @@ def receive_bundles(
 
 
 def _end(port: UdpPort, own: int, peer: int, directory: Path, ltp: LtpSettings) -> End:
+    keep_to_one_processor(own)
     store = open_store(StoreSettings(directory))
     return End(port, store, own, peer, ltp, rate_bytes_s=RATE_BYTES_S)
 

@@ -2,7 +2,8 @@
 
 Raw and store take turns, commit by commit, on the same file system, so that both meet the same
 neighbours; the ratio is of the medians. Both are in their steady state: the raw file grows, as an
-appended file does; the store has made the log files that it needs.
+appended file does; the store has made the log files that it needs. The process keeps to one
+processor, as a node does.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flight.ports.processor import keep_to_one_processor
 from flight.relay.settings import StoreSettings
 from flight.relay.store import Store, open_store
 from flight.relay.store.values import Delete, Deleted, Put, Reason, Result, Stored
@@ -83,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return ratios and write amplification."""
+    keep_to_one_processor()
     figures: dict[str, Any] = {"ratio": {}, "write_amplification": {}}
     medians: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
