@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools.bench.arrays import ArrayFileError
+
+UNUSABLE = 2
+"""Exit code where an argument cannot be used, as argparse has it."""
 BENCHES = {
     "footprint": "memory of control process and worker, time to first decision, import time",
     "loop": "the longest turn of the control loop while large frames are handled",
@@ -33,11 +37,22 @@ def main(arguments: list[str] | None = None) -> int:
     for name, words in BENCHES.items():
         if not (Path(__file__).parent / f"{name}.py").exists():
             continue
-        bench = benches.add_parser(name, help=words, description=words)
+        module = importlib.import_module(f"tools.bench.{name}")
+        example = getattr(module, "EXAMPLE", "--json")
+        bench = benches.add_parser(
+            name,
+            help=words,
+            description=words,
+            epilog=f"example: python -m tools.bench {name} {example}",
+        )
         bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        importlib.import_module(f"tools.bench.{name}").add_arguments(bench)
+        module.add_arguments(bench)
     chosen = parser.parse_args(arguments)
-    figures = importlib.import_module(f"tools.bench.{chosen.bench}").run(chosen)
+    try:
+        figures = importlib.import_module(f"tools.bench.{chosen.bench}").run(chosen)
+    except ArrayFileError as error:
+        print(f"python -m tools.bench {chosen.bench}: {error}", file=sys.stderr)
+        return UNUSABLE
     if chosen.json:
         print(json.dumps(figures, indent=1))
     else:

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flight.product.codecs import CODECS, CodecId, Decoded, Encoded, Field, decode, encode, split
 from tools.bench.anchors import INSTALLED, Anchor, anchors, map_anchors
+from tools.bench.arrays import KINDS, Array, ArrayFileError, read_array
 
-Array = NDArray[Any]
 Figures = dict[str, Any]
 
+EXAMPLE = "--json --cube mine.npy --image left.npy right.npy"
 NOT_INSTALLED = "imagecodecs is not installed: only zlib and lzma as anchors"
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 RUNS = 3
@@ -33,7 +33,6 @@ LOSS_DRAWS = 100
 """Patterns of loss over which the usable share is taken: a picture has few parts."""
 LOSS_TILE = 128
 """Small enough for some dozens of parts, large enough for the bench to end."""
-KINDS = ("cube", "image", "map", "housekeeping", "xrf")
 DEFAULT_FILES = {
     "cube": "compression/cubes/*.npy",
     "image": "compression/images/*.npy",
@@ -48,16 +47,16 @@ FIELDS = {"J01_G011_LZ__11": JPSS_APID_11}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the bench's arguments."""
-    for kind in KINDS:
+    for kind, takes in KINDS.items():
         parser.add_argument(
             f"--{kind}",
             nargs="+",
             type=Path,
             default=[],
             metavar="FILE",
-            help=f"only these: {kind}",
+            help=f"only these files: {kind}, .npy ({takes.axes}) of integers",
         )
-    parser.add_argument("--fields", default="", help="housekeeping fields, such as 'u2 u4 f4'")
+    parser.add_argument("--fields", default="", help="fields of a packet, such as 'u2 u4 f4'")
     parser.add_argument(
         "--no-anchors",
         action="store_true",
@@ -84,11 +83,6 @@ def run(arguments: argparse.Namespace) -> Figures:
         names.get(kind, kind): [measure[kind](path, arguments) for path in named[kind]]
         for kind in KINDS
     }
-
-
-def _load(path: Path) -> Array:
-    loaded = np.load(path)
-    return np.asarray(loaded["counts"] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded)
 
 
 def _best_seconds(act: Callable[[], Any], runs: int = RUNS) -> tuple[float, Any]:
@@ -191,7 +185,7 @@ def _true_share(codec: CodecId, samples: Array, parts: list[Encoded]) -> float:
 
 
 def _cube(path: Path, arguments: argparse.Namespace) -> Figures:
-    cube = _load(path)
+    cube = read_array(path, "cube")
     whole = {"part_lines": cube.shape[1]}
     segmented = encode(CodecId.CUBE, cube, part_lines=32)
     return {
@@ -206,7 +200,7 @@ def _cube(path: Path, arguments: argparse.Namespace) -> Figures:
 
 
 def _image(path: Path, arguments: argparse.Namespace) -> Figures:
-    image = _load(path)
+    image = read_array(path, "image")
     lattice = _ours(CodecId.LATTICE, image)
     parts = encode(CodecId.LATTICE, image)
     prefixes = {
@@ -225,7 +219,7 @@ def _image(path: Path, arguments: argparse.Namespace) -> Figures:
 
 
 def _map(path: Path, arguments: argparse.Namespace) -> Figures:
-    labels = _load(path).astype(np.uint8)
+    labels = read_array(path, "map")
     figures = _ours(CodecId.CLASS_MAP, labels)
     return {
         "file": path.name,
@@ -238,13 +232,17 @@ def _map(path: Path, arguments: argparse.Namespace) -> Figures:
 
 
 def _housekeeping(path: Path, arguments: argparse.Namespace) -> Figures:
-    packets = _load(path).astype(np.uint8)
+    packets = read_array(path, "housekeeping")
     found = _ours(CodecId.HOUSEKEEPING, packets)
     figures = {"file": path.name, "shape": list(packets.shape), **found}
     figures["ratio_unknown"] = found["bits_per_sample"] / 8
-    words = (arguments.fields or FIELDS.get(path.stem, "")).split()
-    fields = tuple(Field(word[0], int(word[1:])) for word in words)
-    if sum(field.width_bytes for field in fields) == packets.shape[1]:
+    fields = _fields(arguments.fields or FIELDS.get(path.stem, ""))
+    width = sum(field.width_bytes for field in fields)
+    if arguments.fields and width != packets.shape[1]:
+        raise ArrayFileError(
+            f"{path}: --fields describes {width} bytes, a packet has {packets.shape[1]}"
+        )
+    if width == packets.shape[1]:
         typed = _ours(CodecId.HOUSEKEEPING, packets, known={"fields": fields})
         figures |= typed
         figures["ratio_typed"] = typed["bits_per_sample"] / 8
@@ -254,9 +252,16 @@ def _housekeeping(path: Path, arguments: argparse.Namespace) -> Figures:
     return figures
 
 
+def _fields(words: str) -> tuple[Field, ...]:
+    for word in words.split():
+        if word[0] not in "uif" or not word[1:].isdigit():
+            raise ArrayFileError(f"--fields: {word!r} is no field: u, i or f and bytes, such as u2")
+    return tuple(Field(word[0], int(word[1:])) for word in words.split())
+
+
 def _xrf(path: Path, arguments: argparse.Namespace) -> Figures:
     """Measure spectra together, and one by one with the sum of the first half as template."""
-    counts = np.atleast_2d(_load(path)).astype(np.uint32)
+    counts = np.atleast_2d(read_array(path, "xrf"))
     figures = {"file": path.name, "shape": list(counts.shape), **_ours(CodecId.SPECTRA, counts)}
     half = len(counts) // 2
     singles = counts[half :: max(1, half // 8)]
