@@ -89,7 +89,10 @@ def share(flags: NDArray[np.bool_]) -> Interval:
 
 
 def _ends(draws: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.nanpercentile(draws, (2.5, 97.5))
+    usable = draws[~np.isnan(draws)]
+    if not len(usable):
+        return float("nan"), float("nan")
+    low, high = np.percentile(usable, (2.5, 97.5))
     return float(low), float(high)
 
 
