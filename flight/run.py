@@ -48,7 +48,8 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
     now = clock.now()
     mission = read_mission(path, reference_ms=now.dtn_ms)
     config = mission.config
-    if config.store.one_processor:
+    priority = 0 if config.payload is None else config.payload.real_time_priority
+    if config.store.one_processor and not priority:  # else a busy loop would starve the writer
         keep_to_one_processor()
     with contextlib.ExitStack() as stack:
         try:

@@ -64,7 +64,8 @@ class StoreSettings:
 
     one_processor: bool = True
     """Whether the control thread and the store's writer keep to one processor, the one that the
-    system starts them on (systemd's CPUAffinity chooses). Worker processes use all."""
+    system starts them on (systemd's CPUAffinity chooses). Worker processes use all. With a
+    real-time priority the two stay apart: the writer has none, and would wait for a busy loop."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
