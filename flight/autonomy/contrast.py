@@ -4,8 +4,8 @@ Exposure, vignetting and broad patches of albedo drop out; a faint slope and a b
 keep their steps. All in integers, so that ground and board see the same.
 """
 
-from functools import lru_cache
-from typing import TypeVar
+from functools import lru_cache, reduce
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from flight.autonomy.grid import Counts, Integers, Wholes, quotient, window_sums
 from flight.product.values import Tensor
 
-_Whole = TypeVar("_Whole", np.int64, np.uint32)
+Places: TypeAlias = NDArray[np.intp]
 
 FRACTION = 16
 """Block means are carried in sixteenths of a count."""
@@ -51,7 +51,7 @@ def seen(
     width = np.uint32 if int(highest) * samples.size < 1 << 32 else np.uint64
     if int(samples.sum(dtype=width)) < LEAST_MEAN_COUNTS * samples.size:
         return None
-    return compress(contrast(block_means(samples, pixels), reach, grain))
+    return _SHOWN.take(contrast(block_means(samples, pixels), reach, grain), mode="clip")
 
 
 def square(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -73,12 +73,12 @@ def block_means(samples: NDArray[np.generic], pixels: int) -> Counts:
     if side < pixels:
         return _stretched(crop, pixels)
     if rest:
-        edges = np.arange(pixels) * side // pixels
-        sizes = np.diff(np.append(edges, side))
-        means = np.add.reduceat(_widened(crop, narrow=narrow), edges, axis=0)
-        means = _widened(np.add.reduceat(means, edges, axis=1), narrow=narrow)
-        np.multiply(means, FRACTION, out=means)
-        return means // _widened(sizes[:, None] * sizes, narrow=narrow)
+        edges = np.arange(pixels + 1) * side // pixels
+        rows = _added(_widened(crop, narrow=narrow), edges)
+        both = _added(rows.T.copy(), edges).T
+        np.multiply(both, FRACTION, out=both)
+        sizes = np.multiply.outer(np.diff(edges), np.diff(edges))
+        return _widened(quotient(both, sizes), narrow=narrow)
     # Blocks of one size: whole rows are added, then whole columns, several at a time.
     rows = _widened(crop[::block], narrow=narrow)
     for offset in range(1, block):
@@ -88,6 +88,16 @@ def block_means(samples: NDArray[np.generic], pixels: int) -> Counts:
         np.add(sums, rows[:, offset::block], out=sums)
     np.multiply(sums, FRACTION, out=sums)
     return np.floor_divide(sums, block * block, out=sums)
+
+
+def _added(rows: Counts, edges: Integers) -> Counts:
+    """Return the sums of the rows from each edge to the next, all of one height or one more."""
+    starts, heights = edges[:-1], np.diff(edges)
+    least = int(heights.min())
+    sums: Counts = reduce(np.add, [rows[starts + offset] for offset in range(least)])
+    higher = np.flatnonzero(heights > least)
+    sums[higher] += rows[starts[higher] + least]
+    return sums
 
 
 def _stretched(crop: NDArray[np.generic], pixels: int) -> Integers:
@@ -106,42 +116,38 @@ def _widened(counts: NDArray[np.generic], *, narrow: bool) -> Counts:
     return counts.astype(np.uint32) if narrow else counts.astype(np.int64)
 
 
-def contrast(means: Counts, reach: int, grain: int = 1) -> Wholes:
-    """Return each pixel's departure from the window around it, in 1/1024 of the window's mean.
+def contrast(means: Counts, reach: int, grain: int = 1) -> Places:
+    """Return each pixel in 1/1024 of the mean of the window around it, LEVEL where it is as bright.
 
     The window is reckoned in blocks of ``grain`` x ``grain`` pixels, and ``reach`` is how many of
     them it extends to either side. Surroundings darker than an eighth of the frame are taken for
-    an eighth, or a wide shadow's noise would be blown up to relief. Whole numbers all of them
-    (``quotient``).
+    an eighth, or a wide shadow's noise would be blown up to relief. Floored as in ``quotient``.
     """
-    pixels = (2 * reach + 1) ** 2 * grain**2
-    if int(means.max()) * pixels < 1 << 32:
-        sums: Counts = window_sums(_blocks(means.astype(np.uint32, copy=False), grain), reach)
+    blocks = _blocks(means, grain)
+    if int(blocks.max()) * (2 * reach + 1) ** 2 < 1 << 32:
+        sums: Counts = window_sums(blocks.astype(np.uint32, copy=False), reach)
     else:
-        sums = window_sums(_blocks(means.astype(np.int64, copy=False), grain), reach)
-    around = quotient(sums, _window_sizes(sums.shape, reach) * grain**2)
-    floor = max(int(means.sum(dtype=np.int64)) // means.size // 8, 1)
+        sums = window_sums(blocks.astype(np.int64, copy=False), reach)
+    around = quotient(sums, _window_pixels(sums.shape, reach, grain))
+    floor = max(int(blocks.sum(dtype=np.int64)) // means.size // 8, 1)
     np.maximum(around, floor, out=around)
+    # LEVEL is a power of two: this rounds nothing.
+    around /= LEVEL
     if grain > 1:
-        around = around.repeat(grain, axis=0).repeat(grain, axis=1)
-    departure = quotient(means * np.float64(LEVEL), around)
-    departure -= LEVEL
-    return departure
+        around = around.repeat(grain, axis=1)
+    rows = means.reshape(len(around), grain, means.shape[1])
+    return np.divide(rows, around[:, None]).astype(np.intp).reshape(means.shape)
 
 
-def _blocks(means: NDArray[_Whole], grain: int) -> NDArray[_Whole]:
+def _blocks(means: Counts, grain: int) -> Counts:
     """Return the sums of blocks of ``grain`` x ``grain`` pixels."""
-    if grain == 1:
-        return means
-    sums = means[::grain, ::grain].copy()
-    for place in range(1, grain * grain):
-        sums += means[place // grain :: grain, place % grain :: grain]
-    return sums
+    rows = reduce(np.add, [means[place::grain] for place in range(grain)])
+    return reduce(np.add, [rows[:, place::grain] for place in range(grain)])
 
 
 @lru_cache(maxsize=8)
-def _window_sizes(shape: tuple[int, ...], reach: int) -> Wholes:
-    sizes = window_sums(np.ones(shape, np.int64), reach).astype(np.float64)
+def _window_pixels(shape: tuple[int, ...], reach: int, grain: int) -> Wholes:
+    sizes = window_sums(np.ones(shape, np.int64), reach).astype(np.float64) * grain**2
     sizes.setflags(write=False)
     return sizes
 
@@ -152,3 +158,7 @@ def compress(departure: Wholes | Integers, peak: int = PEAK, knee: int | Integer
     squeezed /= np.abs(departure) + knee
     # Towards zero: exact as in ``quotient``, for either sign. Less than ``peak``: 16 bits do.
     return np.clip(squeezed.astype(np.int16), -128, 127).astype(np.int8)
+
+
+_SHOWN = compress(np.arange(2 * LEVEL) - LEVEL)
+"""What is shown of each contrast; of those beyond the last, the last."""

@@ -1,5 +1,6 @@
 """Exact integer arithmetic on small maps: sums over windows, distances to what is closed."""
 
+from math import isqrt
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -13,19 +14,8 @@ Wholes: TypeAlias = NDArray[np.float64]
 _Whole = TypeVar("_Whole", np.int64, np.uint32)
 
 
-def window_sums(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
-    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges.
-
-    In the type that ``values`` have, which must hold the sums of windows, not those of whole
-    rows: what runs over on the way comes back with the difference.
-    """
-    # Both times along rows, where numpy adds up twice as fast as from row to row.
-    across = np.ascontiguousarray(_sums_along(values, reach).T)
-    return _sums_along(across, reach).T
-
-
-def _sums_along(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
-    """Return the sums of the windows of (2 reach + 1) pixels along each row."""
+def row_sums(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
+    """Return the sums of the windows of (2 reach + 1) pixels along each row, cut at its ends."""
     rows, columns = values.shape
     # Sums from the start, with what lies before the first and beyond the last repeated, so that
     # a window's sum is one slice less another.
@@ -34,6 +24,17 @@ def _sums_along(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
     summed[:, reach + 1 + columns :] = summed[:, reach + columns, None]
     sums: NDArray[_Whole] = summed[:, 2 * reach + 1 :] - summed[:, :columns]
     return sums
+
+
+def window_sums(values: NDArray[_Whole], reach: int) -> NDArray[_Whole]:
+    """Return the sum of the (2 reach + 1)-square window around each pixel, cut at the edges.
+
+    In the type that ``values`` have, which must hold the sums of windows, not those of whole
+    rows: what runs over on the way comes back with the difference.
+    """
+    # Both times along rows, where numpy adds up twice as fast as from row to row.
+    across = np.ascontiguousarray(row_sums(values, reach).T)
+    return row_sums(across, reach).T
 
 
 def quotient(dividend: Counts | Wholes, divisor: Counts | Wholes) -> Wholes:
@@ -46,6 +47,26 @@ def quotient(dividend: Counts | Wholes, divisor: Counts | Wholes) -> Wholes:
     divided: Wholes = np.divide(dividend, divisor, dtype=np.float64)
     np.floor(divided, out=divided)
     return divided
+
+
+def near(closed: Mask, reach: int) -> Mask:
+    """Return where something closed lies at most ``reach`` cells away; outside the map all is."""
+    size = len(closed)
+    found = np.ones_like(closed)
+    if 2 * reach >= size:
+        return found
+    # A disc, column by column from its edges to its middle, where it is tallest.
+    inner = np.zeros((size - 2 * reach, size - 2 * reach), np.bool_)
+    tall, height = closed[reach : size - reach].copy(), 0
+    for across in range(reach, -1, -1):
+        while height < isqrt(reach * reach - across * across):
+            height += 1
+            tall |= closed[reach - height : size - reach - height]
+            tall |= closed[reach + height : size - reach + height]
+        inner |= tall[:, reach - across : size - reach - across]
+        inner |= tall[:, reach + across : size - reach + across]
+    found[reach : size - reach, reach : size - reach] = inner
+    return found
 
 
 def squared_distance(closed: Mask) -> Integers:

@@ -16,14 +16,18 @@ is seen from higher up, and what lies on them from close by.
 from dataclasses import dataclass
 from enum import IntEnum
 from math import isqrt
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy.contrast import seen, square
-from flight.autonomy.grid import Integers, Mask, squared_distance, window_sums
+from flight.autonomy.grid import Integers, Mask, near, squared_distance
 from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
+
+Raw: TypeAlias = Tensor | Integers
+"""(64, 64) of a model's raw outputs."""
+Sums: TypeAlias = NDArray[np.int16] | Integers
 
 INPUT_PIXELS = 256
 """Rows and columns that the model sees."""
@@ -42,10 +46,11 @@ WINDOW_GRAIN, WINDOW_REACH = 2, 31
 seen."""
 
 
-SITE_REACH = 1
-SITE_CELLS = (2 * SITE_REACH + 1) ** 2
-"""Cells over which a site's risk is averaged."""
+SITE_CELLS = 9
+"""Cells over which a site's risk is averaged: its own and those around it."""
 
+_APART = np.add.outer(np.arange(-CELLS, CELLS) ** 2, np.arange(-CELLS, CELLS) ** 2)
+"""(128, 128) squared distances from the cell in the middle."""
 
 FINE_SHARE, COARSE_SHARE = 2, 1
 """Weights of a frame's own risk and of a coarser look's in their mean."""
@@ -124,12 +129,14 @@ def prepare(frame: Frame) -> Tensor | None:
 def classify(outputs: tuple[Tensor, ...], policy: TerrainPolicy) -> NDArray[np.uint8]:
     """Return (64, 64) Ground classes from a frame's outputs."""
     hazard, shadow, _ = _planes(outputs)
-    classes = np.zeros(hazard.shape, np.uint8)
     forbidden = _forbidden(outputs)
+    # Of the model's classes the higher number holds: a hazard in shadow is not known to be one.
+    classes: NDArray[np.uint8] = np.maximum(
+        (hazard > policy.hazard_threshold) * np.uint8(Ground.HAZARD),
+        (shadow > policy.shadow_threshold) * np.uint8(Ground.SHADOW),
+    )
     if forbidden is not None:
-        classes[forbidden] = Ground.FORBIDDEN
-    classes[hazard > policy.hazard_threshold] = Ground.HAZARD
-    classes[shadow > policy.shadow_threshold] = Ground.SHADOW
+        classes[forbidden & (classes == Ground.CLEAR)] = Ground.FORBIDDEN
     return classes
 
 
@@ -171,10 +178,12 @@ def close(
 ) -> Mask:
     """Return (64, 64): True where no lander may stand, for the model or for another sensor."""
     hazard, shadow, _ = _planes(outputs)
-    dark = shadow > policy.shadow_threshold
+    closed: Mask = shadow > policy.shadow_threshold
     if forbidden is None:
-        return dark | (hazard > policy.closed_threshold)
-    return dark | forbidden | (hazard > policy.guarded_threshold)
+        closed |= hazard > policy.closed_threshold
+    else:
+        closed |= forbidden | (hazard > policy.guarded_threshold)
+    return closed
 
 
 def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
@@ -184,7 +193,7 @@ def cell_size_um(shape: tuple[int, ...], axis: tuple[int, ...]) -> int:
 
 def choose_site(
     closed: Mask,
-    risk: Integers,
+    risk: Raw,
     policy: TerrainPolicy,
     *,
     cell_um: int = 0,
@@ -200,23 +209,23 @@ def choose_site(
     reach = policy.footprint_cells
     if cell_um:
         reach = max(reach, -(-policy.footprint_mm * 1000 // cell_um))
-    clearance = squared_distance(closed)
-    candidates = clearance > reach * reach
+    candidates = ~near(closed, reach)
     if cell_um and policy.divert_mm:
         candidates &= _within(policy.divert_mm * 1000 // cell_um)
     clear = bool(candidates.any())
     if not clear:
-        edge = 1 + np.minimum(np.arange(CELLS), np.arange(CELLS)[::-1])
-        candidates = np.minimum.outer(edge, edge) > min(reach, CELLS // 2 - 1)
+        candidates = ~near(np.zeros_like(closed), min(reach, CELLS // 2 - 1))
     sums, weight = _weighed(risk, before)
-    safest = candidates & (sums == sums[candidates].min())
-    row, column = divmod(int(np.where(safest, clearance, -1).argmax()), CELLS)
+    safest = np.flatnonzero(candidates & (sums == sums[candidates].min()))
+    if len(safest) > 1:
+        safest = safest[[squared_distance(closed).reshape(-1)[safest].argmax()]]
+    row, column = divmod(int(safest[0]), CELLS)
     score = -(-int(sums[row, column]) // weight)
     most = policy.site_threshold if before is None else policy.confirmed_threshold
     return Site(row, column, clear and (guarded or score <= most), score)
 
 
-def _weighed(risk: Integers, before: Integers | None) -> tuple[Integers, int]:
+def _weighed(risk: Raw, before: Integers | None) -> tuple[Sums, int]:
     """Return (64, 64) sums of a frame's raw risk and a coarser look's, and of their weights."""
     sums = site_risk(risk)
     if before is None:
@@ -228,15 +237,18 @@ def _weighed(risk: Integers, before: Integers | None) -> tuple[Integers, int]:
     )
 
 
-def site_risk(risk: Integers) -> Integers:
+def site_risk(risk: Raw) -> NDArray[np.int16]:
     """Return the sum of the raw risk over each cell and its neighbours, SITE_CELLS of them."""
-    return window_sums(risk, SITE_REACH)
+    walled = np.zeros((CELLS + 2, CELLS + 2), np.int16)
+    walled[1:-1, 1:-1] = risk
+    down = walled[:-2] + walled[1:-1] + walled[2:]
+    sums: NDArray[np.int16] = down[:, :-2] + down[:, 1:-1] + down[:, 2:]
+    return sums
 
 
-def _planes(outputs: tuple[Tensor, ...]) -> tuple[Integers, Integers, Integers]:
-    """Return the raw hazard, shadow and risk outputs, each (64, 64)."""
-    output = outputs[0].reshape(CELLS, CELLS, PLANES).astype(np.int64)
-    return output[:, :, 0], output[:, :, 1], output[:, :, 2]
+def _planes(outputs: tuple[Tensor, ...]) -> Tensor:
+    """Return the raw hazard, shadow and risk outputs, (3, 64, 64)."""
+    return np.ascontiguousarray(outputs[0].reshape(CELLS, CELLS, PLANES).transpose(2, 0, 1))
 
 
 def _forbidden(outputs: tuple[Tensor, ...]) -> Mask | None:
@@ -264,7 +276,7 @@ def _within(reach: int) -> Mask:
     return within
 
 
-def _site_finding(shape: tuple[int, ...], site: Site, hazard: Integers, closed: Mask) -> Finding:
+def _site_finding(shape: tuple[int, ...], site: Site, hazard: Raw, closed: Mask) -> Finding:
     top, left, side = square(shape)
     row, column, named, _ = site
     place = (
@@ -288,9 +300,8 @@ def _squared_distance_from(site: tuple[int, int], closed: Mask) -> int:
     """Return one cell's squared distance to the nearest closed cell or to what lies outside."""
     row, column = site
     border = 1 + min(row, column, CELLS - 1 - row, CELLS - 1 - column)
-    rows, columns = np.nonzero(closed)
-    apart = (rows - row) ** 2 + (columns - column) ** 2
-    return min(border * border, int(apart.min(initial=2 * CELLS * CELLS)))
+    apart = _APART[CELLS - row : 2 * CELLS - row, CELLS - column : 2 * CELLS - column]
+    return int(apart.min(where=closed, initial=border * border))
 
 
 def _permille(mask: Mask) -> int:

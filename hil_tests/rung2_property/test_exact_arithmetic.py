@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.autonomy import bands, contrast, mineral, xray
-from flight.autonomy.grid import quotient, squared_distance, window_sums
+from flight.autonomy.grid import near, quotient, squared_distance, window_sums
 
 SEEDS = range(20)
 
@@ -57,7 +57,10 @@ def test_distances_are_those_to_the_nearest_closed_cell_or_the_border(seed: int)
     rows, columns = np.nonzero(np.pad(closed, 1, constant_values=True))
     cells = np.arange(1, size + 1)
     apart = (cells[:, None, None] - rows) ** 2 + (cells[None, :, None] - columns) ** 2
-    assert (squared_distance(closed) == apart.min(axis=2)).all()
+    distance = apart.min(axis=2)
+    assert (squared_distance(closed) == distance).all()
+    for reach in range(size):
+        assert (near(closed, reach) == (distance <= reach * reach)).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -79,13 +82,20 @@ def test_a_picture_is_seen_as_its_definition_says(seed: int, dtype: type):
         ]
     )
     assert (contrast.block_means(samples, pixels) == means).all()
-    around = plain_sums(means, reach) // plain_sums(np.ones_like(means), reach)
+    grain = int(draw.choice([1, 2, 4]))
+    blocks = means.reshape(pixels // grain, grain, -1, grain).sum(axis=(1, 3))
+    around = plain_sums(blocks, reach) // (plain_sums(np.ones_like(blocks), reach) * grain**2)
     floor = max(int(means.sum()) // means.size // 8, 1)
-    departure = means * 1024 // np.maximum(around, floor) - 1024
-    assert (contrast.contrast(means, reach) == departure).all()
+    around = np.maximum(around, floor).repeat(grain, axis=0).repeat(grain, axis=1)
+    level = means * 1024 // around
+    assert (contrast.contrast(means, reach, grain) == level).all()
+    departure = level - 1024
     size = np.abs(departure)
     squeezed = np.clip(np.sign(departure) * (160 * size // (256 + size)), -128, 127)
     assert (contrast.compress(departure) == squeezed).all()
+    clipped = np.count_nonzero(samples == samples.max()) * 1000 > 250 * samples.size
+    shown = contrast.seen(samples, pixels, reach=reach, grain=grain)
+    assert clipped if shown is None else (shown == squeezed).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
