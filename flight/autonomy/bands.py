@@ -67,6 +67,7 @@ def support(axis: tuple[int, ...]) -> Tensor:
     return near
 
 
+@lru_cache(maxsize=8)
 def covers(axis: tuple[int, ...]) -> bool:
     """Return whether the bands cover enough of the range for an outline to be known."""
     used = [centre for centre in axis if GRID_PM[0] <= centre <= LAST_USED_PM]
@@ -97,7 +98,7 @@ def _share_out(weights: Integers) -> Integers:
     return scaled
 
 
-def product(left: Integers, right: NDArray[np.generic]) -> NDArray[np.float64]:
+def product(left: NDArray[np.generic], right: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return the exact product of two matrices of integers, as whole float64.
 
     numpy has no fast integer product. All sums here stay below 2 to the 53rd, so float64

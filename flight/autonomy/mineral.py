@@ -17,11 +17,21 @@ counts as a known pixel's.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.autonomy.bands import WEIGHT_SUM, Integers, covers, product, resampling, support
+from flight.autonomy.bands import (
+    GRID_PM,
+    WEIGHT_SUM,
+    Integers,
+    covers,
+    product,
+    resampling,
+    support,
+)
+from flight.autonomy.grid import Wholes, quotient, row_sums
 from flight.product.values import Finding, Frame, Kind, NoAnswer, Samples, SensorKind, Tensor
 
 DEAD_COUNTS = 4
@@ -49,6 +59,8 @@ OUTLINE_LENGTH = 320
 
 CONTRAST_REACH = 10
 """Grid bands to either side in channel 1's running mean: 250 nm."""
+_WINDOW_BANDS = row_sums(np.ones((1, len(GRID_PM)), np.int64), CONTRAST_REACH)
+"""Bands in each running mean, and the least that it is a quotient of: a mean is at least 1."""
 
 PIXELS_AT_ONCE = 8192
 """Pixels are prepared in blocks of this many, which bounds the memory in use."""
@@ -145,39 +157,40 @@ def prepare(frame: Frame) -> Tensor | None:
 
 def shape_of(weights: Integers, near: Tensor, counts: Samples) -> Tensor:
     """Return (pixels, 1, 80, 4) int8: ratio to the pixel's mean, contrast, support, outline."""
-    grid = product(weights, counts)
-    bands, pixels = grid.shape
-    summed = np.zeros((bands + 1, pixels))
-    for band in range(bands):
-        np.add(summed[band], grid[band], out=summed[band + 1])
-    mean = np.floor(summed[bands] / bands)
+    grid = product(counts.T, weights.T)
+    pixels, bands = grid.shape
+    mean = np.floor(grid.sum(axis=1) / bands)
     dead = mean < DEAD_COUNTS * WEIGHT_SUM
-    low = np.maximum(np.arange(bands) - CONTRAST_REACH, 0)
-    high = np.minimum(np.arange(bands) + CONTRAST_REACH + 1, bands)
-    smooth = summed[high] - summed[low]
-    smooth /= (high - low)[:, None]
+    mean[dead] = np.inf
+    sums = row_sums(grid.astype(np.int64), CONTRAST_REACH)
+    smooth = quotient(np.maximum(sums, _WINDOW_BANDS), _WINDOW_BANDS)
     shape = np.empty((pixels, 1, bands, CHANNELS), np.int8)
     shape[..., SUPPORT_CHANNEL] = near
     # In place: memory that is asked for anew costs more than the arithmetic.
-    part = grid * CONTRAST_SCALE
-    part /= np.maximum(np.floor(smooth), 1)
-    np.floor(part, out=part)
-    part -= CONTRAST_SCALE
-    shape[:, 0, :, 1] = np.clip(part, -128, 127, out=part).T
-    np.multiply(grid, RATIO_SCALE * FINE, out=grid)
-    grid /= np.where(dead, 1, mean)
+    np.divide(grid * CONTRAST_SCALE, smooth, out=smooth)
+    shape[:, 0, :, 1] = _steps(smooth, CONTRAST_SCALE)
+    grid *= RATIO_SCALE * FINE
+    grid /= mean[:, None]
     np.floor(grid, out=grid)
-    np.floor(np.divide(grid, FINE, out=part), out=part)
-    part -= RATIO_SCALE
-    shape[:, 0, :, 0] = np.clip(part, -128, 127, out=part).T
+    shape[:, 0, :, 0] = _steps(np.multiply(grid, 1 / FINE, out=smooth), RATIO_SCALE)
     grid -= RATIO_SCALE * FINE - OUTLINE_LEVEL
-    length = np.floor(np.sqrt(np.einsum("bp,bp->p", grid, grid)))
+    length = np.floor(np.sqrt(np.einsum("pb,pb->p", grid, grid)))
     grid *= OUTLINE_LENGTH
-    grid /= np.maximum(length, 1)
-    np.floor(grid, out=grid)
-    shape[:, 0, :, OUTLINE_CHANNEL] = np.clip(grid, -128, 127, out=grid).T
+    grid /= np.maximum(length, 1)[:, None]
+    shape[:, 0, :, OUTLINE_CHANNEL] = _steps(np.floor(grid, out=grid), 0)
     shape[dead] = 0
     return shape
+
+
+def _steps(level: Wholes, middle: int) -> NDArray[np.int16]:
+    """Return the whole steps of ``level`` above ``middle``, as far as int8 goes.
+
+    16 bits hold them: no band is 81 times its pixel's mean, nor 42 times the running one.
+    """
+    steps = level.astype(np.int16)
+    np.clip(steps, middle - 128, middle + 127, out=steps)
+    steps -= middle
+    return steps
 
 
 def read_pixels(
@@ -191,13 +204,20 @@ def read_pixels(
     """
     logits, strange = outputs[0][:, : len(PHASES)].astype(np.int16), outputs[0][:, len(PHASES)]
     ranked = np.sort(logits, axis=1)
-    margin = ranked[:, -1] - ranked[:, -2]
-    entry = np.minimum(margin // MARGIN_STEP, MARGIN_ENTRIES - 1)
-    confidence = np.asarray(policy.confidence_permille, np.uint16)[entry]
+    confidence = _confidences(policy.confidence_permille)[ranked[:, -1] - ranked[:, -2]]
     sure = confidence >= policy.least_confidence_permille
-    phase = np.where(sure, logits.argmax(axis=1) + 1, Phase.UNSURE).astype(np.uint8)
+    phase = (sure * (logits.argmax(axis=1) + 1)).astype(np.uint8)
     likeness = outputs[1][:, 0] if covered else None
     return Pixels(phase, confidence, anomaly_scores(strange, likeness, policy))
+
+
+@lru_cache(maxsize=8)
+def _confidences(permille: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Return (256,) the confidence for every margin that two raw logits can have."""
+    entry = np.minimum(np.arange(256) // MARGIN_STEP, MARGIN_ENTRIES - 1)
+    confidences: NDArray[np.uint16] = np.asarray(permille, np.uint16)[entry]
+    confidences.setflags(write=False)
+    return confidences
 
 
 def anomaly_scores(strange: Tensor, likeness: Tensor | None, policy: MineralPolicy) -> Integers:
@@ -226,13 +246,13 @@ def conclude(
     ``shape`` is the cube's (bands, lines, samples), ``axis`` its band centres in picometres.
     """
     pixels = read_pixels(outputs, policy, covered=covers(axis))
-    findings = [*_phases(pixels), *_anomalies(pixels, shape[2], policy)]
-    unsure = int((pixels.phase == Phase.UNSURE).sum())
-    strange = int((pixels.anomaly > policy.anomaly_threshold).sum())
+    strange = np.flatnonzero(pixels.anomaly > policy.anomaly_threshold)
+    findings = [*_phases(pixels), *_anomalies(pixels, strange, shape[2], policy.anomaly_limit)]
+    unsure = len(pixels.phase) - int(np.count_nonzero(pixels.phase))
     most = policy.most_unanswered_permille * len(pixels.phase)
     for count, reason in (
         (unsure, NoAnswer.LOW_CONFIDENCE),
-        (strange, NoAnswer.OUT_OF_DISTRIBUTION),
+        (len(strange), NoAnswer.OUT_OF_DISTRIBUTION),
     ):
         if count * 1000 > most:
             findings.append(Finding(Kind.NO_ANSWER, extent=count, label=reason))
@@ -241,27 +261,33 @@ def conclude(
 
 def _phases(pixels: Pixels) -> list[Finding]:
     """Return one finding a phase that is there, UNSURE too: its extent and median confidence."""
-    findings = []
-    for phase in Phase:
-        here = np.sort(pixels.confidence[pixels.phase == phase])
-        if len(here):
-            median = int(here[len(here) // 2])
-            findings.append(Finding(Kind.PHASE, extent=len(here), score=median, label=phase))
-    return findings
+    ranked = np.sort(pixels.phase.astype(np.int32) << 16 | pixels.confidence)
+    ends = np.searchsorted(ranked, [phase + 1 << 16 for phase in Phase]).tolist()
+    return [
+        Finding(
+            Kind.PHASE,
+            extent=end - start,
+            score=int(ranked[(start + end) // 2]) & 0xFFFF,
+            label=phase,
+        )
+        for phase, start, end in zip(Phase, [0, *ends], ends, strict=False)
+        if end > start
+    ]
 
 
-def _anomalies(pixels: Pixels, samples: int, policy: MineralPolicy) -> list[Finding]:
-    """Return the strangest pixels above the threshold, strangest first."""
-    order = np.argsort(-pixels.anomaly, kind="stable")[: policy.anomaly_limit]
+def _anomalies(
+    pixels: Pixels, strange: NDArray[np.intp], samples: int, limit: int
+) -> list[Finding]:
+    """Return the strangest of the ``strange`` pixels, strangest first."""
+    order = np.argsort(-pixels.anomaly[strange], kind="stable")[:limit]
     return [
         Finding(
             Kind.ANOMALY,
-            row=int(pixel) // samples,
-            column=int(pixel) % samples,
+            row=pixel // samples,
+            column=pixel % samples,
             extent=rank,
             score=int(pixels.anomaly[pixel]),
             label=int(pixels.phase[pixel]),
         )
-        for rank, pixel in enumerate(order)
-        if pixels.anomaly[pixel] > policy.anomaly_threshold
+        for rank, pixel in enumerate(strange[order].tolist())
     ]
