@@ -6,6 +6,7 @@ strongest. The logarithm is piecewise linear, from the leading bit and the four 
 it is exact integer arithmetic.
 """
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -55,16 +56,22 @@ def prepare(frame: Frame) -> Tensor | None:
 
 def bins_of(counts: Counts, offset_mev: int, gain_mev: int) -> Counts | None:
     """Return (192,) counts a bin; a channel across an edge is shared out by width."""
+    channel, rest = _edges(offset_mev, gain_mev)
+    if channel[0] < 0 or channel[-1] >= len(counts):
+        return None
+    across = counts[channel]
+    below = counts.cumsum()[channel] - across + across * rest // gain_mev
+    binned: Counts = np.diff(below)
+    return binned
+
+
+@lru_cache(maxsize=8)
+def _edges(offset_mev: int, gain_mev: int) -> tuple[Counts, Counts]:
+    """Return the channel in which each edge of a bin lies, and how far above its lower end."""
     edges = FIRST_MEV + BIN_MEV * np.arange(BINS + 1, dtype=np.int64)
     # A channel's energy is that of its centre; places are counted from the first one's left edge.
     place = edges - offset_mev + gain_mev // 2
-    channel, rest = place // gain_mev, place % gain_mev
-    if channel[0] < 0 or channel[-1] >= len(counts):
-        return None
-    summed = np.concatenate([[0], counts.cumsum()])
-    below = summed[channel] + counts[channel] * rest // gain_mev
-    binned: Counts = np.diff(below)
-    return binned
+    return place // gain_mev, place % gain_mev
 
 
 def compressed(binned: Counts) -> Tensor:

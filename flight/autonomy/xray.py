@@ -7,6 +7,7 @@ window. Nothing is fitted, so nothing can diverge.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isqrt
 from typing import TypeAlias
 
@@ -105,21 +106,31 @@ def is_spectrum(frame: Frame) -> bool:
 def net_counts(counts: Counts, offset_mev: int, gain_mev: int) -> dict[int, tuple[int, int]]:
     """Return (net counts, 1 sigma) of every line inside the spectrum, by atomic number."""
     counts = counts[: _last_felt(offset_mev, gain_mev)]
-    background = background_of(counts, gain_mev)
+    gross_below = np.concatenate([[0], counts.cumsum()])
+    under_below = np.concatenate([[0], background_of(counts, gain_mev).cumsum()])
     found: dict[int, tuple[int, int]] = {}
-    for line in LINES:
-        half_mev = width_ev(line.energy_ev) * 600
-        first = (line.energy_ev * 1000 - half_mev - offset_mev) // gain_mev + 1
-        last = (line.energy_ev * 1000 + half_mev - offset_mev) // gain_mev
-        if first < 0 or last >= len(counts):
+    for line, first, after in _windows(offset_mev, gain_mev):
+        if first < 0 or after > len(counts):
             continue
-        gross = int(counts[first : last + 1].sum())
-        under = int(background[first : last + 1].sum())
+        gross = int(gross_below[after] - gross_below[first])
+        under = int(under_below[after] - under_below[first])
         spill = found.get(line.spilled_by, (0, 0))[0] * line.spill_permille // 1000
         net = gross - under - max(spill, 0)
         # The background was cut from as few counts as the window holds: it errs as much again.
         found[line.element] = (net, isqrt(gross + 2 * under) + 1)
     return found
+
+
+@lru_cache(maxsize=8)
+def _windows(offset_mev: int, gain_mev: int) -> tuple[tuple[Line, int, int], ...]:
+    """Return each line, the first channel of its window, and the first one after that."""
+    windows = []
+    for line in LINES:
+        half_mev = width_ev(line.energy_ev) * 600
+        first = (line.energy_ev * 1000 - half_mev - offset_mev) // gain_mev + 1
+        after = (line.energy_ev * 1000 + half_mev - offset_mev) // gain_mev + 1
+        windows.append((line, first, after))
+    return tuple(windows)
 
 
 def width_ev(energy_ev: int) -> int:
@@ -140,15 +151,21 @@ def background_of(counts: Counts, gain_mev: int) -> Counts:
     """
     half = SMOOTHED_MEV // gain_mev
     width = 2 * half + 1
-    summed = np.concatenate([[0], np.pad(counts, half, mode="edge").cumsum()])
-    # Whole numbers in float64, which holds them, their halves and their roots exactly up to
-    # 2**52 and is many times faster.
+    padded = counts.take(np.arange(-half, len(counts) + half), mode="clip")
+    summed = np.concatenate([[0], padded.cumsum()])
+    # Whole numbers in float64, which holds them and their halves exactly up to 2**52 and is many
+    # times faster.
     level = ((summed[width:] - summed[:-width]) * FRACTION // width).astype(np.float64)
     for reach in range(_reach(gain_mev), 0, -1):
-        mean = np.floor((level[: -2 * reach] + level[2 * reach :]) / 2)
-        noise = np.floor(np.sqrt(np.floor(mean * FRACTION / width)))
+        mean = level[: -2 * reach] + level[2 * reach :]
+        mean *= 0.5
+        np.floor(mean, out=mean)
         inner = level[reach:-reach]
-        np.copyto(inner, mean, where=inner > mean + noise)
+        above = inner - mean
+        # Its noise is the root of mean * FRACTION / width, floored: the squares say the same.
+        above *= np.abs(above)
+        above *= width / FRACTION
+        np.copyto(inner, mean, where=above > mean)
     background: Counts = level.astype(np.int64) // FRACTION
     return background
 
