@@ -13,6 +13,7 @@ whether it came down level.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,7 @@ OPEN_UM = 20_000
 
 SHOWN = (*CHANNELS, TILT)
 """The rows that the model sees below the picture."""
+_KNEES = np.array([[channel.knee] for channel in SHOWN])
 
 AMOUNTS_G = (20, 100, 200, 300)
 """Grams at which the brackets of the amount begin; below the first nothing was acquired."""
@@ -183,8 +185,7 @@ def courses(rows: NDArray[np.generic]) -> Integers:
     sums = np.add.reduceat(departure, edges, axis=1)
     numbers = np.add.reduceat(present.astype(np.int64), edges, axis=1)
     means = _filled(sums // np.maximum(numbers, 1), numbers > 0)
-    knee = np.array([[channel.knee] for channel in SHOWN])
-    course = np.maximum(compress(means, peak=_SCALE, knee=knee), DEAD + 1)
+    course = np.maximum(compress(means, peak=_SCALE, knee=_KNEES), DEAD + 1)
     dead = 2 * present.sum(axis=1) < columns
     shown: Integers = np.where(dead[:, None], DEAD, course)
     return shown
@@ -194,8 +195,7 @@ def in_counts(telemetry: Tensor) -> Integers:
     """Return (12, 96) counts from zero of what the model was shown, as exact as that is."""
     shown = telemetry.reshape(len(SHOWN), STEPS).astype(np.int64)
     size = np.minimum(np.abs(shown), _SCALE - 1)
-    knee = np.array([[channel.knee] for channel in SHOWN])
-    counts: Integers = np.sign(shown) * (knee * size // (_SCALE - size))
+    counts: Integers = np.sign(shown) * (_KNEES * size // (_SCALE - size))
     return counts
 
 
@@ -236,8 +236,10 @@ def may_be_shut(telemetry: Tensor, policy: SamplePolicy) -> bool:
 def _lean_jumps(counts: Integers) -> int:
     """Return by how much the lean of a lid that touches nothing yet changed, in micrometres."""
     far = np.minimum(counts[GAP_A], counts[GAP_B]) > FAR_UM
-    windows = np.lib.stride_tricks.sliding_window_view(far, CALM_STEPS).all(axis=1)
-    leans = np.lib.stride_tricks.sliding_window_view(counts[-1], CALM_STEPS)[windows].sum(axis=1)
+    starts = STEPS - CALM_STEPS + 1
+    windows = [slice(step, step + starts) for step in range(CALM_STEPS)]
+    calm = reduce(np.logical_and, [far[window] for window in windows])
+    leans = reduce(np.add, [counts[-1, window] for window in windows])[calm]
     if not leans.size:
         return OPEN_UM
     return int(leans.max() - leans.min()) // CALM_STEPS
