@@ -6,6 +6,7 @@ journal's, and both call the same row.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import TypeAlias, TypeVar, get_origin, get_type_hints
 
 import numpy as np
@@ -163,7 +164,7 @@ def policy_from(cls: type[PolicyT], integers: tuple[int, ...]) -> PolicyT:
     values: list[int | bool | tuple[int, ...]] = []
     at = 0
     try:
-        for hint in get_type_hints(cls).values():
+        for hint in _hints(cls):  # type: ignore[arg-type] # mypy asks whether its values hash
             if get_origin(hint) is tuple:
                 values.append(integers[at + 1 : at + 1 + integers[at]])
                 at += 1 + integers[at]
@@ -175,3 +176,9 @@ def policy_from(cls: type[PolicyT], integers: tuple[int, ...]) -> PolicyT:
         return cls(*values)
     except (IndexError, ValueError, TypeError) as error:
         raise WireError(f"{cls.__name__} cannot be read: {error}") from error
+
+
+@cache
+def _hints(cls: type[object]) -> tuple[object, ...]:
+    """Return the types of a class's fields; to work them out takes longer than all the rest."""
+    return tuple(get_type_hints(cls).values())
