@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flight.autonomy import bands, contrast, mineral, xray
+from flight.autonomy import bands, contrast, mineral, terrain, xray
 from flight.autonomy.grid import near, quotient, squared_distance, window_sums
+from flight.product.values import Finding, Kind, NoAnswer
 
 SEEDS = range(20)
 
@@ -61,6 +62,26 @@ def test_distances_are_those_to_the_nearest_closed_cell_or_the_border(seed: int)
     assert (squared_distance(closed) == distance).all()
     for reach in range(size):
         assert (near(closed, reach) == (distance <= reach * reach)).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_site_is_the_one_that_its_definition_names(seed: int):
+    draw = np.random.default_rng(seed)
+    reach = int(draw.integers(0, 6))
+    closed = draw.random((64, 64)) < draw.choice([0, 0.002, 0.01, 0.5])
+    # Few values make many equals.
+    risk = draw.integers(-128, draw.choice([-127, -126, 128]), (64, 64)).astype(np.int8)
+    sums, distance = plain_sums(risk, 1), squared_distance(closed)
+    possible = distance > reach**2
+    clear = bool(possible.any())
+    if not clear:
+        possible = squared_distance(np.zeros_like(closed)) > reach**2
+    safest = possible & (sums == sums[possible].min())
+    row, column = divmod(int(np.where(safest, distance, -1).argmax()), 64)
+    score = -(-int(sums[row, column]) // 9)
+    policy = terrain.TerrainPolicy(footprint_cells=reach, site_threshold=-100)
+    named = clear and score <= -100
+    assert terrain.choose_site(closed, risk, policy) == (row, column, named, score)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -127,6 +148,59 @@ def test_a_spectrum_is_shaped_as_its_definition_says(seed: int):
     wanted = np.clip(np.stack([ratio, local, shown, outline], axis=-1), -128, 127)
     wanted[:, dead] = 0
     assert (mineral.shape_of(weights, near, counts)[:, 0] == wanted.transpose(1, 0, 2)).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_phases_and_strangers_are_counted_as_their_definition_says(seed: int):
+    draw = np.random.default_rng(seed)
+    lines, samples = (int(n) for n in draw.integers(1, 20, 2))
+    logits = draw.integers(-128, 128, (lines * samples, 6)).astype(np.int8)
+    likeness = draw.integers(-128, 128, (lines * samples, 1)).astype(np.int8)
+    policy = mineral.MineralPolicy(
+        confidence_permille=tuple(int(p) for p in draw.integers(0, 1001, mineral.MARGIN_ENTRIES)),
+        strange_weight=int(draw.integers(0, 300)),
+        angle_weight=int(draw.integers(0, 300)),
+        usual_angle=0,
+        anomaly_threshold=int(draw.integers(-50, 150)),
+        anomaly_limit=5,
+    )
+    axis = tuple(range(450_000, 2_450_000, 25_000))
+    rows = []
+    for first, second, spectrum in (
+        (*sorted((int(logit) for logit in row[:5]), reverse=True)[:2], row) for row in logits
+    ):
+        confidence = policy.confidence_permille[min((first - second) // 2, 63)]
+        rows.append((int(spectrum[:5].argmax()) + 1 if confidence >= 500 else 0, confidence))
+    scores = [
+        (
+            int(strange) * policy.strange_weight
+            + math.isqrt(127 - int(like) << 8) * policy.angle_weight
+        )
+        >> 8
+        for strange, like in zip(logits[:, 5], likeness[:, 0], strict=True)
+    ]
+    wanted = []
+    for phase in range(6):
+        confidences = sorted(confidence for one, confidence in rows if one == phase)
+        if confidences:
+            median = confidences[len(confidences) // 2]
+            wanted.append(Finding(Kind.PHASE, extent=len(confidences), score=median, label=phase))
+    strangest = sorted(
+        (pixel for pixel, score in enumerate(scores) if score > policy.anomaly_threshold),
+        key=lambda pixel: -scores[pixel],
+    )
+    wanted += [
+        Finding(Kind.ANOMALY, *divmod(pixel, samples), rank, scores[pixel], rows[pixel][0])
+        for rank, pixel in enumerate(strangest[:5])
+    ]
+    found = mineral.conclude((80, lines, samples), (logits, likeness), policy, axis=axis)
+    assert [one for one in found if one.kind is not Kind.NO_ANSWER] == wanted
+    told = {one.label: one.extent for one in found if one.kind is Kind.NO_ANSWER}
+    counts = {
+        NoAnswer.LOW_CONFIDENCE: sum(phase == 0 for phase, _ in rows),
+        NoAnswer.OUT_OF_DISTRIBUTION: len(strangest),
+    }
+    assert told == {why: count for why, count in counts.items() if 2 * count > len(rows)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
