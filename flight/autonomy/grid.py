@@ -93,3 +93,12 @@ def squared_distance(closed: Mask) -> Integers:
         nearer = np.minimum(squares[:, left : left + size], squares[:, right : right + size])
         np.minimum(distance, nearer + step * step, out=distance)
     return distance.astype(np.int64)
+
+
+def squared_distance_from(cell: tuple[int, int], closed: Mask) -> int:
+    """Return one cell's squared distance to the nearest closed one or to what lies outside."""
+    row, column = cell
+    size = len(closed)
+    border = 1 + min(row, column, size - 1 - row, size - 1 - column)
+    apart = np.add.outer((np.arange(size) - row) ** 2, (np.arange(size) - column) ** 2)
+    return int(apart.min(where=closed, initial=border * border))

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.autonomy.contrast import seen, square
-from flight.autonomy.grid import Integers, Mask, near, squared_distance
+from flight.autonomy.grid import Integers, Mask, near, squared_distance, squared_distance_from
 from flight.product.values import Finding, Frame, Kind, SensorKind, Tensor
 
 Raw: TypeAlias = Tensor | Integers
@@ -48,9 +48,6 @@ seen."""
 
 SITE_CELLS = 9
 """Cells over which a site's risk is averaged: its own and those around it."""
-
-_APART = np.add.outer(np.arange(-CELLS, CELLS) ** 2, np.arange(-CELLS, CELLS) ** 2)
-"""(128, 128) squared distances from the cell in the middle."""
 
 FINE_SHARE, COARSE_SHARE = 2, 1
 """Weights of a frame's own risk and of a coarser look's in their mean."""
@@ -287,21 +284,13 @@ def _site_finding(shape: tuple[int, ...], site: Site, hazard: Raw, closed: Mask)
         return Finding(Kind.NO_SAFE_SITE, *place)
     around = hazard[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
     # To the near side of the nearest closed cell: its centre's distance less half a cell.
-    clear = isqrt(4 * side * side * _squared_distance_from((row, column), closed)) - side
+    clear = isqrt(4 * side * side * squared_distance_from((row, column), closed)) - side
     return Finding(
         Kind.SAFE_SITE,
         *place,
         extent=clear // (2 * CELLS),
         score=int(around.sum()) // around.size,
     )
-
-
-def _squared_distance_from(site: tuple[int, int], closed: Mask) -> int:
-    """Return one cell's squared distance to the nearest closed cell or to what lies outside."""
-    row, column = site
-    border = 1 + min(row, column, CELLS - 1 - row, CELLS - 1 - column)
-    apart = _APART[CELLS - row : 2 * CELLS - row, CELLS - column : 2 * CELLS - column]
-    return int(apart.min(where=closed, initial=border * border))
 
 
 def _permille(mask: Mask) -> int:

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.autonomy import bands, contrast, mineral, terrain, xray
-from flight.autonomy.grid import near, quotient, squared_distance, window_sums
+from flight.autonomy.grid import (
+    near,
+    quotient,
+    squared_distance,
+    squared_distance_from,
+    window_sums,
+)
 from flight.product.values import Finding, Kind, NoAnswer
 
 SEEDS = range(20)
@@ -60,6 +66,8 @@ def test_distances_are_those_to_the_nearest_closed_cell_or_the_border(seed: int)
     apart = (cells[:, None, None] - rows) ** 2 + (cells[None, :, None] - columns) ** 2
     distance = apart.min(axis=2)
     assert (squared_distance(closed) == distance).all()
+    row, column = (int(place) for place in draw.integers(0, size, 2))
+    assert squared_distance_from((row, column), closed) == distance[row, column]
     for reach in range(size):
         assert (near(closed, reach) == (distance <= reach * reach)).all()
 
