@@ -85,6 +85,8 @@ OPEN_UM = 20_000
 SHOWN = (*CHANNELS, TILT)
 """The rows that the model sees below the picture."""
 _KNEES = np.array([[channel.knee] for channel in SHOWN])
+_TARED = np.array([channel.tared for channel in CHANNELS])
+_ZEROS = np.array([channel.zero for channel in CHANNELS])
 
 AMOUNTS_G = (20, 100, 200, 300)
 """Grams at which the brackets of the amount begin; below the first nothing was acquired."""
@@ -203,9 +205,7 @@ def _zeros(counts: Integers, present: NDArray[np.bool_]) -> Integers:
     """Return each channel's zero: its design's, or what it showed at rest."""
     rest = max(counts.shape[1] // REST_SHARE, 1)
     at_rest = counts[:, :rest].sum(axis=1) // np.maximum(present[:, :rest].sum(axis=1), 1)
-    tared = np.array([channel.tared for channel in CHANNELS])
-    zero = np.array([channel.zero for channel in CHANNELS])
-    zeros: Integers = np.where(tared & (at_rest > 0), at_rest, zero)
+    zeros: Integers = np.where(_TARED & (at_rest > 0), at_rest, _ZEROS)
     return zeros
 
 
@@ -214,7 +214,8 @@ def _filled(means: Integers, known: NDArray[np.bool_]) -> Integers:
     steps = np.arange(STEPS)
     last = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
     first = known.argmax(axis=1)[:, None]
-    filled: Integers = np.take_along_axis(means, np.where(last < 0, first, last), axis=1)
+    row = np.arange(len(means))[:, None]
+    filled: Integers = means[row, np.where(last < 0, first, last)]
     return filled
 
 
