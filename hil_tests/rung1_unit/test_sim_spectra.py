@@ -79,12 +79,13 @@ def test_every_random_instrument_has_bands_that_suffice():
         assert resampling(tuple(int(b) for b in np.rint(bands * 1000))) is not None
 
 
-def test_three_powders_in_twenty_five_are_mature_soil_and_only_those_are_fully_hidden():
+def test_three_powders_in_twenty_five_are_mature_soil_and_only_of_those_some_are_hidden():
     drawn = spectra.draw_weather(20_000, np.random.default_rng(2))
     hidden = spectra.hidden(drawn)
     assert 0.59 < (drawn.iron == 0).mean() < 0.61
-    assert 0.08 < (hidden == 1).mean() < 0.10
-    assert (hidden[drawn.iron[:, 0] <= 0.02] == 0).all()
+    assert 0.11 < (drawn.iron > spectra.MATURE_FROM).mean() < 0.13
+    assert 0.05 < (hidden == 1).mean() < 0.07
+    assert (hidden[drawn.iron[:, 0] <= spectra.MATURE_FROM] == 0).all()
 
 
 def test_where_weathering_hides_minerals_less_than_a_quarter_of_a_band_is_left():

@@ -13,8 +13,15 @@ from tools.sim import spectra
 UNIT_COUNTS = 40_000
 """Counts for reflectance 1.0 when a spectrum becomes a frame."""
 
-MEASURED, MIXED, STRANGE = 0.45, 0.35, 0.20
+MEASURED, MIXED, STRANGE = 0.60, 0.20, 0.20
 """What a batch is made of."""
+
+INSTRUMENTS_A_BATCH, NEW_INSTRUMENTS = 8, 2
+"""Several: normalised over one instrument alone, a batch is not like what is met aboard. Only some
+are new in each batch, for the others' weights are then at hand (``bands.resampling``)."""
+
+NEAR_LIMIT = 0.5
+"""Share of the mixtures of all minerals that lie about the dominant share."""
 
 UNDECIDED = 0.1
 """Within this distance of the dominant share the class is shared between the two it borders."""
@@ -33,8 +40,14 @@ class Examples:
     """(N, classes) shares of belief, adding up to 1."""
     strange: NDArray[np.float32]
     """(N,) 1 for a stranger, whose target is not used."""
-    covered: bool
-    """Whether the instrument's bands suffice for an outline."""
+    shares: NDArray[np.float32]
+    """(N, 3) shares of MINERALS; 0 for a stranger."""
+    calcium: NDArray[np.float32]
+    """(N,) wollastonite content of the pyroxene."""
+    visible: NDArray[np.float32]
+    """(N,) how far weathering leaves composition to be seen; 0 for a stranger."""
+    covered: NDArray[np.bool_]
+    """(N,) whether the instrument's bands suffice for an outline."""
 
 
 def prepared(
@@ -94,13 +107,16 @@ def still_told(told: NDArray[np.float32], weather: spectra.Weather) -> NDArray[n
 def batches(
     library: Library, count: int, size: int, rng: np.random.Generator
 ) -> Iterator[Examples]:
-    """Yield ``count`` batches of ``size`` examples, each as one random instrument sees them."""
+    """Yield ``count`` batches of ``size`` examples, each shared out among random instruments."""
     library = library.thinned(2)
     albedo = spectra.albedo_of(library.reflectance)
     weight = specimen_weight(library)
     pure = np.flatnonzero(library.shares.max(axis=1) >= 0.95)
+    instruments = [spectra.draw_instrument(rng) for _ in range(INSTRUMENTS_A_BATCH)]
     for _ in range(count):
-        yield _batch(library, albedo, weight, pure, size, rng)
+        yield _batch(library, albedo, weight, pure, instruments, size, rng)
+        instruments = instruments[NEW_INSTRUMENTS:]
+        instruments += [spectra.draw_instrument(rng) for _ in range(NEW_INSTRUMENTS)]
 
 
 def specimen_weight(library: Library) -> NDArray[np.float64]:
@@ -122,10 +138,11 @@ def _batch(
     albedo: NDArray[np.float64],
     weight: NDArray[np.float64],
     pure: NDArray[np.int64],
+    instruments: list[spectra.Instrument],
     size: int,
     rng: np.random.Generator,
 ) -> Examples:
-    """Return one batch: measured, mixed and strange spectra through one instrument."""
+    """Return one batch: measured, mixed and strange spectra through some instruments."""
     wave = library.wavelength_nm
     drawn = rng.choice(len(library), int(size * MEASURED), p=weight)
     mixed, shares, calcium = mixtures(library, albedo, weight, pure, int(size * MIXED), rng)
@@ -134,17 +151,44 @@ def _batch(
     seen = spectra.weathered(known, wave, weather)
     seen *= spectra.dampness(len(seen), wave, rng)
     strangers = spectra.draw_strangers(size - len(known), wave, rng)
-    instrument = spectra.draw_instrument(rng)
-    observed = spectra.observe(np.concatenate([seen, strangers]), wave, instrument, rng)
-    target = np.zeros((size, len(CLASSES)), np.float32)
-    told = belief(
-        np.concatenate([library.shares[drawn], shares]),
-        np.concatenate([library.calcium[drawn], calcium]),
+    tensor, covered = _through(instruments, np.concatenate([seen, strangers]), wave, rng)
+    shares = np.concatenate([library.shares[drawn], shares])
+    calcium = np.concatenate([library.calcium[drawn], calcium])
+    target = still_told(belief(shares, calcium), weather)
+    return Examples(
+        tensor=tensor,
+        target=_with_strangers(target, size),
+        strange=(np.arange(size) >= len(known)).astype(np.float32),
+        shares=_with_strangers(shares, size),
+        calcium=_with_strangers(calcium, size),
+        visible=_with_strangers(1 - spectra.hidden(weather), size),
+        covered=covered,
     )
-    target[: len(known)] = still_told(told, weather)
-    strange = (np.arange(size) >= len(known)).astype(np.float32)
-    covered = bands.covers(axis_of(instrument.wavelength_nm))
-    return Examples(prepared(observed, instrument.wavelength_nm), target, strange, covered)
+
+
+def _with_strangers(known: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """Return what holds for known spectra with zeros for the strangers after them."""
+    rows = np.zeros((size, *known.shape[1:]), np.float32)
+    rows[: len(known)] = known
+    return rows
+
+
+def _through(
+    instruments: list[spectra.Instrument],
+    reflectance: NDArray[np.float64],
+    wavelength_nm: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """Return (N, 1, 80, 4) spectra, each as one of the instruments sees it, and (N,) covered."""
+    count = len(reflectance)
+    tensor = np.empty((count, 1, len(bands.GRID_PM), mineral.CHANNELS), np.int8)
+    covered = np.empty(count, np.bool_)
+    shared_out = np.array_split(rng.permutation(count), len(instruments))
+    for instrument, rows in zip(instruments, shared_out, strict=True):
+        observed = spectra.observe(reflectance[rows], wavelength_nm, instrument, rng)
+        tensor[rows] = prepared(observed, instrument.wavelength_nm)
+        covered[rows] = bands.covers(axis_of(instrument.wavelength_nm))
+    return tensor, covered
 
 
 def mixtures(
@@ -158,9 +202,9 @@ def mixtures(
     """Return albedos (count, bands) of intimate mixtures of three pure minerals; shares; calcium.
 
     Every second one is of pyroxenes alone: where low calcium ends and high begins is the finest
-    distinction asked for, and the library has few specimens near it. Volume counts by
-    cross-section, so with equal grains the albedos add up by volume share; unequal grains are
-    played by a random factor.
+    distinction asked for, and the library has few specimens near it. Of the others half are drawn
+    about the share from which a mineral gives its name. Volume counts by cross-section, so with
+    equal grains the albedos add up by volume share; unequal grains are played by a random factor.
     """
     pyroxenes = pure[library.shares[pure, 0] > 0.9]
     parts = np.concatenate(
@@ -170,6 +214,8 @@ def mixtures(
         ]
     )
     volume = rng.dirichlet([0.6, 0.6, 0.6], count)
+    near = (rng.random(count) < NEAR_LIMIT) & (np.arange(count) >= count // 2)
+    volume[near] = _near_limit(near.sum(), rng)
     section = volume * np.exp(rng.normal(0, 0.3, volume.shape))
     section /= section.sum(axis=1, keepdims=True)
     mixed = np.einsum("np,npb->nb", section, albedo[parts])
@@ -177,3 +223,9 @@ def mixtures(
     pyroxene = volume * library.shares[parts][:, :, 0]
     calcium = (pyroxene * library.calcium[parts]).sum(axis=1)
     return mixed, shares, calcium / np.maximum(pyroxene.sum(axis=1), 1e-9)
+
+
+def _near_limit(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return (count, 3) volumes of which the first is within a fifth of the dominant share."""
+    first = rng.uniform(DOMINANT_SHARE - 0.2, DOMINANT_SHARE + 0.2, (count, 1))
+    return np.concatenate([first, rng.dirichlet([0.6, 0.6], count) * (1 - first)], axis=1)

@@ -8,16 +8,17 @@ how like the nearest one a pixel is.
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from flight.autonomy.bands import GRID_PM
 from flight.autonomy.mineral import CHANNELS, OUTLINE_CHANNEL
 from models.int8.layers import Conv, Linear, as_columns, flatten, max_pool
 from models.int8.network import Network
 from models.int8.signal import InputRange, Range, Signal
+from models.mineral.library import MINERALS
 
 BANDS = len(GRID_PM)
-FEATURES = 24
+FEATURES = 64
 BATCH = 256
 """Spectra in one call aboard: the fixed batch of the model file."""
 
@@ -42,8 +43,9 @@ class MineralNetwork(Network):
         self.first = Conv(CHANNELS, 32, (1, 9), stride=(1, 2))
         self.second = Conv(32, 48, (1, 7), stride=(1, 2))
         self.third = Conv(48, 48, (1, 5), stride=(1, 2))
-        self.features = Linear(48 * BANDS // 8, FEATURES, range_=Range(signed=True))
+        self.features = Linear(48 * BANDS // 8, FEATURES)
         self.logits = Linear(FEATURES, classes + 1, range_=Range(signed=True))
+        self.composition = nn.Linear(FEATURES, len(MINERALS) + 1)
         self.outline, self.bank = _bank(torch.from_numpy(bank.astype(np.float32)))
 
     def flow(self, signal: Signal) -> tuple[Signal, ...]:
@@ -51,8 +53,20 @@ class MineralNetwork(Network):
         outline = flatten(self.outline(signal))
         products = as_columns(self.bank(outline))
         likeness = flatten(max_pool(products, (1, self.bank.weight.shape[0])))
-        signal = flatten(self.third(self.second(self.first(signal))))
-        return self.logits(self.features(signal)), likeness
+        return self.logits(self._seen(signal)), likeness
+
+    def lesson(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what training asks: logits (N, 6), composition (N, 4).
+
+        Composition is three scores for the minerals' shares and one for calcium. It does not fly:
+        it is asked so that the features hold what the classes are cut from.
+        """
+        features = self._seen(Signal(self.input_range(spectra), self.input_range))
+        return self.logits(features).data, self.composition(features.data)
+
+    def _seen(self, signal: Signal) -> Signal:
+        """Return (N, 64) features."""
+        return self.features(flatten(self.third(self.second(self.first(signal)))))
 
 
 def _bank(outlines: Tensor) -> tuple[Conv, Linear]:

@@ -8,61 +8,71 @@ from models.mineral.library import DOMINANT_SHARE, PIGEONITE_LIMIT, Library
 
 KNOWN_FAILURES = (
     (
-        "Returned samples: all plagioclase is named right, but of four low-calcium pyroxenes one "
-        "and of four high-calcium ones two are not (version 2 missed one of the eight), and "
-        "confidence is off (expected calibration error 0.13). The spectral angle to class means "
-        "named all 21 right and is not beaten there: there is no room above it, and it is far "
-        "behind on held-out specimens."
+        "Returned samples: all plagioclase and high-calcium pyroxene is named right, but one of "
+        "four low-calcium pyroxenes is not (version 3 missed three of the eight), and confidence "
+        "is off (expected calibration error 0.17, version 3: 0.13). The spectral angle to class "
+        "means named all 21 right and is not beaten there: there is no room above it, and it is "
+        "far behind on held-out specimens."
     ),
     (
-        "Weathered ground: version 3 learned from fewer weathered powders than version 2. On "
-        "specimens left out of training and moderately weathered in simulation its recipe names "
-        "0.80 right in the Moon Mineralogy Mapper's bands, version 2's 0.82 (in eleven filters "
-        "0.69 against 0.66; with dark grains among them 0.87 against 0.86). This was seen after "
-        "the sets below had been measured, and therefore not acted upon."
-    ),
-    (
-        "Leave-specimen-out: ahead of every classical method, but by a factor of 1.05, not the "
-        "1.10 aimed at, over the best of them (version 2: 0.893 for 0.888). What is left is near "
-        "the limits of the classes: mixtures of the two pyroxenes about Wo 0.20, 70 % of a "
-        "mineral taken for 75 %, and iron-free pyroxenes, which have no bands. Wider and deeper "
-        "networks, dropout, weight decay, a running mean of the weights, three times the steps "
-        "and the mean of five networks all came to the same within 0.01; support vectors, "
-        "extremely randomised trees and logistic regression on derivatives or with the hull "
-        "removed stayed below."
+        "Leave-specimen-out: ahead of every classical method, but by a factor of 1.06, not the "
+        "1.10 aimed at, over the best of them (version 3: 1.05). What is left is near the limits "
+        "of the classes: mixtures of the two pyroxenes about Wo 0.20, 70 % of a mineral taken for "
+        "75 %, plagioclase that pyroxene beside it hides, and iron-free pyroxenes, which have no "
+        "bands. Of no use, all within 0.01: wider and deeper networks, dropout, weight decay, a "
+        "running mean of the weights, three times the steps, the mean of five networks or of six "
+        "with different recipes, mixing any two specimens at their true composition, a sharper "
+        "limit between the classes, fewer mixtures of pyroxenes, half the weight on strangers, "
+        "and more filters in training. Support vectors, extremely randomised trees and logistic "
+        "regression on derivatives or with the hull removed stayed below."
     ),
     (
         "Few bands: with 15 filters, of which none lies between 914 and 1,209 nm, balanced "
-        "accuracy on held-out specimens is 0.75 (version 2: 0.68), and a random forest trained "
-        "on just those filters reaches 0.84. Confidence is off there by 0.13."
+        "accuracy on one fold's held-out specimens is 0.75, as in version 3, and a random forest "
+        "trained on just those filters reaches 0.84; ten of 18 high-calcium pyroxenes are missed. "
+        "Over twelve other sets of 7, 11 and 15 filters, on the specimens that the design was "
+        "chosen on, it is 0.74, 0.83 and 0.86 (version 3's recipe: 0.71, 0.79, 0.83; a forest for "
+        "each set: 0.76, 0.83, 0.84)."
     ),
     (
-        "Anomalies: what was kept from training stands out (olivine 0.98, version 2: 0.69; "
-        "plagioclase 0.98; eight minerals of the USGS library in 15 bands 1.00), but the "
-        "threshold that flies is cautious: it finds half of the olivine and of the plagioclase at "
-        "1 to 3 % false alarms. All eight USGS minerals pass it. Martian meteorites are made of "
-        "known minerals and do not stand out (0.25). With bands in the visible alone, or in part "
-        "of the range, there is no outline to compare and the sixth logit stands alone: 0.89 from "
-        "450 to 1,000 nm on other minerals of the USGS library, of which three in ten pass the "
-        "threshold. Tried and left out: the Mahalanobis distance of the features (the second "
-        "witness of version 2, which added nothing beside angle and logit); principal component "
-        "residuals; distances in contrast or over other running means; an outline without what "
-        "is left of the mean; known spectra with displaced bands, or joined from two halves, as "
-        "strangers."
+        "Anomalies: what was kept from training stands out (olivine 0.99, plagioclase 0.98; eight "
+        "minerals of the USGS library in 15 bands 1.00). At the threshold that flies 0.87 of the "
+        "olivine is found, but only 0.43 of the plagioclase (false alarms 0.03 and 0.01), and all "
+        "eight USGS minerals, with 0.07 false alarms in their few bands. Plagioclase is found a "
+        "little less often than by version 3: 0.87 for 0.90 at 5 % false alarms. With one of the "
+        "two pyroxenes kept from training they are 0.89 and 0.87, low calcium and high (version "
+        "3's recipe 0.87 and 0.89), for one is much like the other; at 5 % false alarms 0.43 and "
+        "0.65 are found (0.56 and 0.63). Martian meteorites are made of known minerals and "
+        "do not stand out (0.37). With bands in the visible alone, or in part of the range, there "
+        "is no outline to compare and the sixth logit stands alone: for version 3 that was 0.89 "
+        "from 450 to 1,000 nm on other minerals of the USGS library, of which three in ten passed "
+        "the threshold. Tried and left out: the Mahalanobis distance of the features; principal "
+        "component residuals; distances in contrast or over other running means; an outline "
+        "without what is left of the mean; known spectra with displaced bands, or joined from two "
+        "halves, as strangers."
     ),
     (
-        "Mature soil is 'other', whatever it is made of, and plagioclase is 'other' as soon as "
-        "weathering shows, for without bands red-sloped soils look alike: the Moon Mineralogy "
-        "Mapper cube of Aristarchus is 'other' everywhere and nothing in it is anomalous "
-        "(version 2 saw high-calcium pyroxene in crater walls). There is no ground truth for it."
+        "Weathered ground: specimens left out of training, weathered in simulation and seen in "
+        "the Moon Mineralogy Mapper's bands, are named right as far as bands are left: 0.86 "
+        "lightly and moderately weathered (version 3's recipe: 0.83 and 0.79), 0.82 where mature "
+        "soil begins. Of fully mature soil 3 % are still named, most of them rightly (version "
+        "3's recipe: 1 to 2 %). Plagioclase is 'other' as soon as weathering shows, for without "
+        "bands red-sloped soils look alike."
+    ),
+    (
+        "The Moon Mineralogy Mapper cube of Aristarchus is still 'other' nearly everywhere: 2,459 "
+        "pixels of 2,500, the rest unsure, and 19 anomalous. As it was published for a tutorial, "
+        "resampled, it shows next to no band at one micrometre: against a straight line from 750 "
+        "to 1,550 nm the median depth at 970 nm is -0.01, that of the deepest hundredth of the "
+        "pixels 0.03 to 0.06; half of the pyroxenes, moderately weathered, have more than 0.16. "
+        "Version 2 saw high-calcium pyroxene in crater walls. There is no ground truth for it."
     ),
     (
         "Confidence holds for spectra like the library's, whatever the instrument; beyond the "
-        "anomaly threshold it means nothing. On weathered soil it was never measured. Where it "
-        "is small, the calibration error of int8 and of float differ by more than 1 %: 0.024 and "
-        "0.012 on held-out specimens. So do figures that turn on one specimen of few: 0.80 and "
-        "0.77 without olivine, detection 0.90 and 0.87 without plagioclase, 0.252 and 0.248 on "
-        "Martian meteorites."
+        "anomaly threshold it means nothing. On weathered soil it was never measured. Figures that "
+        "turn on one specimen of few, or are small, differ by more than 1 % between int8 and "
+        "float: 0.92 and 0.83 on returned samples, detection 0.87 and 0.83 without plagioclase, "
+        "calibration errors 0.014 and 0.022 on held-out specimens."
     ),
 )
 
@@ -120,17 +130,29 @@ def prose(library: Library) -> dict[str, Any]:
                 "(package earthlib 1.1.0), which entered no fit; and on drawn spectra without "
                 "bands, with plagioclase kept from training. What the baselines score on the sets "
                 "below was known from this card. The sets were then measured once, and nothing "
-                "was changed afterwards."
+                "was changed afterwards. Version 4 (several instruments in a batch, composition "
+                "asked for in training, features after a rectifier, more measured and fewer mixed "
+                "spectra with half of the mixtures of all minerals about the limit of 75 %, "
+                "powders weathered evenly up to mature soil and named as far as 0.03 to 0.06 of "
+                "iron) was chosen on a fourth partition of the training specimens, in thirds, with "
+                "trainings of 1,900 steps, as version 4 then got (version 3: 3,400), by a design "
+                "of twelve runs over eleven changes. There the new recipe, in one run, is ahead of version 3's, the mean of two, by 0.012 (0.001 to "
+                "0.034) in the whole range, 0.07 (0.05 to 0.10) moderately weathered and 0.03 to "
+                "0.05 in few filters, and LDA and a random forest reach 0.86 and 0.84 for its "
+                "0.90. To save time instruments now stay for four batches, two new ones in each, "
+                "where that run drew them from a store of 96; this was not run there. The sets "
+                "below and the cube were then measured once, and nothing was changed afterwards."
             ),
             "data_licence": "repository MIT (Sirrah91/Asteroid-spectra); RELAB spectra, NASA PDS",
             "command": "python -m models.mineral.train",
             "reproducible": (
                 "Version 1 was trained twice on one machine: all eight models, their float twins "
-                "and their policies came out the same byte for byte. Of version 3 the model that "
-                "flies was trained twice: model and float twin are the same to the byte."
+                "and their policies came out the same byte for byte. Of versions 3 and 4 the model "
+                "that flies was trained twice: model and float twin are the same to the byte."
             ),
             "abundance": (
-                "Not given: on held-out specimens abundances were no better than the mean."
+                "Not given: on held-out specimens abundances were no better than the mean. "
+                "Training asks for them, the model that flies does not tell them."
             ),
         },
     }

@@ -107,7 +107,7 @@ def _write(folder: Path, taught: Taught, seen: Library, unseen: Unseen) -> None:
     )
     model = writer.write(graph)
     facts: dict[str, Any] = card.facts(
-        graph, model, name="mineral", version=3, task="mineral",
+        graph, model, name="mineral", version=4, task="mineral",
         output_names=("logits", "likeness"),
     )  # fmt: skip
     facts |= {"classes": list(CLASSES), "policy": dataclasses.asdict(policy)}

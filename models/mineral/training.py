@@ -16,8 +16,8 @@ from models.mineral.library import CLASSES, Library
 from models.mineral.network import MineralNetwork
 from tools.sim import spectra
 
-FLOAT_STEPS = 2700
-QUANTISED_STEPS = 700
+FLOAT_STEPS = 1600
+QUANTISED_STEPS = 300
 EXAMPLES = 128
 """Spectra a step."""
 REFERENCE_BATCHES = 40
@@ -28,6 +28,10 @@ INSTRUMENTS = 24
 VIEWS_SEED = 98
 STRANGER_WEIGHT = 0.5
 """How much telling strangers counts beside telling classes."""
+COMPOSITION_WEIGHT = 0.3
+"""How much the composition that only training asks for counts."""
+PYROXENE_TRACE = 0.2
+"""Calcium is asked of spectra with more pyroxene than this."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,28 @@ def _descend(
 
 
 def loss_of(network: MineralNetwork, examples: Examples) -> Tensor:
-    """Return cross-entropy over the classes of known spectra, and over known or stranger."""
-    logits, *_ = network(torch.from_numpy(examples.tensor))
+    """Return cross-entropy over the classes of known spectra, over strangers, over composition."""
+    logits, composition = network.lesson(torch.from_numpy(examples.tensor))
     target = torch.from_numpy(examples.target)
     strange = torch.from_numpy(examples.strange)
     known = 1 - strange
     crossed = -(target * functional.log_softmax(logits[:, :-1], dim=1)).sum(dim=1)
     classes = (crossed * known).sum() / known.sum()
     told = functional.binary_cross_entropy_with_logits(logits[:, -1], strange)
-    return classes + STRANGER_WEIGHT * told
+    asked = composition_loss(composition, examples)
+    return classes + STRANGER_WEIGHT * told + COMPOSITION_WEIGHT * asked
+
+
+def composition_loss(composition: Tensor, examples: Examples) -> Tensor:
+    """Return how far shares and calcium, where they can be seen, are from the truth."""
+    shares = torch.from_numpy(examples.shares)
+    visible = torch.from_numpy(examples.visible)
+    crossed = -(shares * functional.log_softmax(composition[:, :-1], dim=1)).sum(dim=1)
+    off = torch.sigmoid(composition[:, -1]) / 2 - torch.from_numpy(examples.calcium)
+    pyroxene = visible * (shares[:, 0] > PYROXENE_TRACE)
+    by_shares = (crossed * visible).sum() / visible.sum().clamp_min(1)
+    by_calcium = ((4 * off) ** 2 * pyroxene).sum() / pyroxene.sum().clamp_min(1)
+    return by_shares + by_calcium
 
 
 def answers(network: Network, tensor: NDArray[np.int8]) -> Answers:
@@ -139,5 +156,5 @@ def reference(network: Network, library: Library) -> Reference:
     for examples in batches(library, REFERENCE_BATCHES, EXAMPLES, rng):
         known = examples.strange == 0
         tensors.append(examples.tensor[known])
-        covered.append(np.full(known.sum(), examples.covered))
+        covered.append(examples.covered[known])
     return Reference(answers(network, np.concatenate(tensors)), np.concatenate(covered))

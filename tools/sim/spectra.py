@@ -100,7 +100,10 @@ class Weather:
 FRESH, AGED = 0.60, 0.28
 """Shares of powders without and with some weathering; the rest is mature soil."""
 
-HIDDEN_FROM, HIDDEN_BY = 0.02, 0.04
+MATURE_FROM, MATURE_BY = 0.02, 0.10
+"""Iron in mature soil; powders with some weathering have less."""
+
+HIDDEN_FROM, HIDDEN_BY = 0.03, 0.06
 """Iron at which minerals with bands begin to be, and are, hidden."""
 
 REDDENED_FROM, REDDENED_BY = 0.001, 0.003
@@ -111,8 +114,8 @@ def draw_weather(count: int, rng: np.random.Generator) -> Weather:
     """Return random histories, from fresh powder to mature soil."""
     kind = rng.random((count, 1))
     mature = kind >= FRESH + AGED
-    iron = np.where(kind < FRESH, 0.0, rng.exponential(0.006, (count, 1)))
-    iron = np.where(mature, rng.uniform(0.02, 0.10, (count, 1)), iron)
+    iron = np.where(kind < FRESH, 0.0, rng.uniform(0, MATURE_FROM, (count, 1)))
+    iron = np.where(mature, rng.uniform(MATURE_FROM, MATURE_BY, (count, 1)), iron)
     opaque = np.where(rng.random((count, 1)) < 0.6, 0.0, rng.uniform(0, 0.35, (count, 1)))
     opaque = np.where(mature, rng.uniform(0.05, 0.45, (count, 1)), opaque)
     return Weather(np.exp(rng.normal(0, 0.45, (count, 1))), iron, opaque)
