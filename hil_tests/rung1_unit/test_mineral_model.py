@@ -10,7 +10,7 @@ from flight.board.card import read_card, read_model
 from flight.board.runtime import load
 from flight.instant import Instant
 from flight.product.values import Frame, Kind, SensorKind
-from tools.sim import cubes
+from tools.sim import cubes, spectra
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "mineral"
 UNIT_COUNTS = 40_000
@@ -44,5 +44,34 @@ def test_a_patch_of_spinel_in_simulated_ground_is_the_strangest_there(findings_o
     assert len(strange) >= 6
     for of in ([finding.row for finding in strange], [finding.column for finding in strange]):
         assert max(of) - min(of) <= 2
-    named = {finding.label for finding in found if finding.kind is Kind.PHASE}
-    assert {Phase.LOW_CA_PYROXENE, Phase.HIGH_CA_PYROXENE, Phase.OLIVINE} <= named
+    assert {Phase.LOW_CA_PYROXENE, Phase.HIGH_CA_PYROXENE, Phase.OLIVINE} <= phases_of(found)
+
+
+def phases_of(found):
+    return {finding.label for finding in found if finding.kind is Kind.PHASE}
+
+
+@pytest.mark.parametrize("iron", [0.0, 0.01, 0.02, 0.03])
+@pytest.mark.parametrize(
+    ("substance", "phase"),
+    [
+        ("low-calcium pyroxene", Phase.LOW_CA_PYROXENE),
+        ("high-calcium pyroxene", Phase.HIGH_CA_PYROXENE),
+        ("olivine", Phase.OLIVINE),
+    ],
+)
+def test_a_mineral_keeps_its_name_until_the_ground_is_mature(findings_of, substance, phase, iron):
+    assert phases_of(findings_of(*aged(substance, iron))) == {phase}
+
+
+def test_mature_ground_has_no_name(findings_of):
+    for substance in cubes.SUBSTANCES:
+        assert phases_of(findings_of(*aged(substance, iron=0.08))) == {Phase.OTHER}
+
+
+def aged(substance, iron):
+    """One pixel of a substance among a tenth of dark grains, and its bands."""
+    albedo = spectra.albedo_of(cubes.drawn(*cubes.SUBSTANCES[substance]))[None]
+    weather = spectra.Weather(*(np.full((1, 1), value) for value in (1.0, iron, 0.1)))
+    seen = spectra.weathered(albedo, cubes.BANDS_NM, weather)
+    return seen.T[:, None], cubes.BANDS_NM

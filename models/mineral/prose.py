@@ -136,12 +136,13 @@ def prose(library: Library) -> dict[str, Any]:
                 "powders weathered evenly up to mature soil and named as far as 0.03 to 0.06 of "
                 "iron) was chosen on a fourth partition of the training specimens, in thirds, with "
                 "trainings of 1,900 steps, as version 4 then got (version 3: 3,400), by a design "
-                "of twelve runs over eleven changes. There the new recipe, in one run, is ahead of version 3's, the mean of two, by 0.012 (0.001 to "
-                "0.034) in the whole range, 0.07 (0.05 to 0.10) moderately weathered and 0.03 to "
-                "0.05 in few filters, and LDA and a random forest reach 0.86 and 0.84 for its "
-                "0.90. To save time instruments now stay for four batches, two new ones in each, "
-                "where that run drew them from a store of 96; this was not run there. The sets "
-                "below and the cube were then measured once, and nothing was changed afterwards."
+                "of twelve runs over eleven changes. There the new recipe, in one run, is ahead of "
+                "version 3's, the mean of two, by 0.012 (0.001 to 0.034) in the whole range, 0.07 "
+                "(0.05 to 0.10) moderately weathered and 0.03 to 0.05 in few filters, and LDA and "
+                "a random forest reach 0.86 and 0.84 for its 0.90. To save time instruments now "
+                "stay for four batches, two new ones in each, where that run drew them from a "
+                "store of 96; this was not run there. The sets below and the cube were then "
+                "measured once, and nothing was changed afterwards."
             ),
             "data_licence": "repository MIT (Sirrah91/Asteroid-spectra); RELAB spectra, NASA PDS",
             "command": "python -m models.mineral.train",

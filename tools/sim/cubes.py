@@ -31,14 +31,14 @@ def make_cube(
     rng: np.random.Generator, *, lines: int = 48, samples: int = 48
 ) -> NDArray[np.float32]:
     """Return (bands, lines, samples) float32 reflectance; its bands are BANDS_NM."""
-    library = albedo_of(np.stack([_draw(*substance) for substance in SUBSTANCES.values()]))
+    library = albedo_of(np.stack([drawn(*substance) for substance in SUBSTANCES.values()]))
     maps = np.stack([patches(rng, max(lines, samples)) for _ in SUBSTANCES])
     shares = np.exp(2.0 * maps[:, :lines, :samples].reshape(len(SUBSTANCES), -1))
     albedo = (shares / shares.sum(axis=0)).T @ library
     stranger = (int(rng.integers(2, lines - 4)), int(rng.integers(2, samples - 4)))
     patch = np.zeros((lines, samples), np.bool_)
     patch[stranger[0] : stranger[0] + 3, stranger[1] : stranger[1] + 3] = True
-    albedo[patch.reshape(-1)] = albedo_of(_draw(*SPINEL))
+    albedo[patch.reshape(-1)] = albedo_of(drawn(*SPINEL))
     count = len(albedo)
     weather = Weather(
         grain=np.full((count, 1), np.exp(rng.normal(0, 0.2))),
@@ -49,9 +49,10 @@ def make_cube(
     return seen.T.reshape(-1, lines, samples).astype(np.float32)
 
 
-def _draw(
+def drawn(
     level: float, rise: float, bands: tuple[tuple[int, int, float], ...]
 ) -> NDArray[np.float64]:
+    """Return (bands,) reflectance of a fresh substance, given as in SUBSTANCES."""
     reflectance = level * (1 + rise * (BANDS_NM - 1500) / 1000)
     for centre, width, depth in bands:
         reflectance = reflectance * (1 - depth * np.exp(-0.5 * ((BANDS_NM - centre) / width) ** 2))
