@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flight.product.codecs import CODECS, CodecId, Encoded, decode, encode
@@ -163,20 +163,59 @@ def test_a_wide_line_is_fitted_to_some_of_its_columns() -> None:
     assert _bytes(cube) < 0.7 * cube.nbytes
 
 
+def _band_differences(cube: np.ndarray) -> bytes:
+    return np.diff(cube, axis=0, prepend=cube.dtype.type(0)).tobytes()
+
+
 def test_small_cubes_are_smaller_than_lzma_makes_their_band_differences(shared_data: Path) -> None:
     whole = np.load(shared_data / "compression" / "cubes" / "m3_arist.npy")
     for corner in (0, 20, 38):
         cube = np.ascontiguousarray(whole[:, corner : corner + 12, corner : corner + 12])
-        differences = np.diff(cube, axis=0, prepend=np.uint16(0))
-        assert _bytes(cube) < 0.9 * len(lzma.compress(differences.tobytes(), preset=9))
+        assert _bytes(cube) < 0.9 * len(lzma.compress(_band_differences(cube), preset=9))
+
+
+def _small_cube(kind: str, shape: tuple[int, int, int], top: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, top, shape)
+    ground = rng.integers(0, top, shape[1:])
+    few = rng.integers(0, top, 1 + seed % 40)
+    spectra = rng.integers(0, top, (shape[0], 3))
+    return {
+        "noise": noise,
+        "constant": np.full(shape, top - 1),
+        "scene": _scene(*shape).clip(0, 65535),
+        "ramp": np.arange(noise.size).reshape(shape) * (1 + seed % 300),
+        "sparse": np.where(rng.random(shape) < 0.03, noise, 0),
+        "palette": few[rng.integers(0, few.size, shape)],
+        "periodic": np.resize(few, shape),
+        "three spectra": spectra[:, rng.integers(0, 3, shape[1:])],
+        "dead bands": np.where(rng.random((shape[0], 1, 1)) < 0.5, ground, 0),
+        "sum": spectra[:, :1, None] + ground + rng.integers(0, 2, shape),
+    }[kind]
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(("noise", "constant", "scene", "ramp", "sparse", "palette", "periodic"))
+    | st.sampled_from(("three spectra", "dead bands", "sum")),
+    st.tuples(st.sampled_from((1, 2, 7, 90)), st.integers(1, 14), st.integers(1, 14)),
+    st.integers(1, 16),
+    st.integers(0, 999),
+    st.sampled_from((np.uint8, np.uint16, np.int16)),
+)
+def test_a_small_cube_is_never_larger_than_lzma_makes_its_band_differences(
+    kind: str, shape: tuple[int, int, int], bits: int, seed: int, dtype: type
+) -> None:
+    cube = _small_cube(kind, shape, 1 << bits, seed).astype(np.int64).astype(dtype)
+    packed = _bytes(cube)
+    for preset in (6, 9, 6 | lzma.PRESET_EXTREME, 9 | lzma.PRESET_EXTREME):
+        assert packed <= len(lzma.compress(_band_differences(cube), preset=preset))
 
 
 def test_a_small_cube_that_defies_the_model_goes_as_its_band_differences() -> None:
     rng = np.random.default_rng(5)
     cube = np.repeat(rng.integers(0, 1 << 16, (1, 12, 12), dtype=np.uint16), 90, axis=0)
     cube[rng.integers(0, 2, 90) > 0] ^= 0x5A5A
-    differences = np.diff(cube, axis=0, prepend=np.uint16(0))
-    assert _bytes(cube) <= len(lzma.compress(differences.tobytes(), preset=6))
     (part,) = encode(CodecId.CUBE, cube)
     assert part.data[0] == 2
     version = CODECS[CodecId.CUBE].version
@@ -186,6 +225,9 @@ def test_a_small_cube_that_defies_the_model_goes_as_its_band_differences() -> No
     short = (*part.geometry[:1], 91, 12, 12, 0, 0, 0, 91, 12, 12)
     with pytest.raises(WireError, match="wrong length"):
         decode(CodecId.CUBE, version, [Encoded(short, part.data)])
+    wide = (*part.geometry[:1], 90, 12, 43, 0, 0, 0, 90, 12, 43)
+    with pytest.raises(WireError, match="too large"):
+        decode(CodecId.CUBE, version, [Encoded(wide, part.data)])
 
 
 @pytest.mark.parametrize("shape", [(2, 500, 7), (1, 300, 40), (5, 700, 3), (3, 90, 3000)])

@@ -33,7 +33,11 @@ from flight.product.codecs.cubemodel import (
 from flight.product.codecs.cubeplanes import Part, Remainder, SamplePlanes, SizePlanes, strips
 from flight.product.codecs.cubeside import read_side, write_side
 from flight.product.codecs.cubewave import Wave, diagonals, wave_order
-from flight.product.codecs.differences import pack_differences, unpack_differences
+from flight.product.codecs.differences import (
+    pack_differences,
+    suits_differences,
+    unpack_differences,
+)
 from flight.product.codecs.entropy import (
     Contexts,
     SymbolDecoder,
@@ -59,9 +63,7 @@ from flight.product.errors import WireError
 _RAW, _MODEL, _DIFFERENCES = 0, 1, 2
 _PART_LINES = 32
 _HOPELESS = 1.25
-"""Only a part that the model shrinks by less than this is worth trying without it."""
-_SMALL_PIXELS = 512
-"""Bands of so few pixels tell little of their weights: other ways are worth a look."""
+"""Only a part that is shrunk by less than this is worth trying by plainer ways."""
 _SYMBOLS_A_LANE = 450
 _FREE_FRONT, _FRONT_A_BYTE = 1 << 14, 8
 """How many samples a wavefront may take in one step: each costs some 200 bytes of memory."""
@@ -78,15 +80,17 @@ def _cut(shape: Shape, options: Options) -> Iterator[Box]:
 def _encode(samples: Integers, options: Options) -> bytes:
     if samples.dtype.itemsize > 2:
         raise TypeError(f"the cube codec takes 8 and 16 bits, not {samples.dtype}")
-    modelled = b""
+    ways = []
     if samples.size:
         modelled = bytes([_MODEL]) + _encode_model(samples, options.maximum_error)
-        if not _affords(samples.shape, len(modelled)):
-            modelled = b""
-        elif len(modelled) * _HOPELESS < samples.nbytes:
-            return _smaller(samples, modelled)
-    plain = bytes([_RAW]) + RAW.encode(samples, options)
-    return min(modelled or plain, plain, key=len)
+        if _affords(samples.shape, len(modelled)):
+            ways.append(modelled)
+        if suits_differences(samples.shape, samples.dtype):
+            ways.append(bytes([_DIFFERENCES]) + pack_differences(samples))
+    smallest = min(map(len, ways), default=samples.nbytes)
+    if smallest * _HOPELESS >= samples.nbytes:
+        ways.append(bytes([_RAW]) + RAW.encode(samples, options))
+    return min(ways, key=len)
 
 
 def _affords(shape: Shape, stream_bytes: int) -> bool:
@@ -96,16 +100,6 @@ def _affords(shape: Shape, stream_bytes: int) -> bool:
     return front <= _FREE_FRONT + _FRONT_A_BYTE * stream_bytes and affords_steps(
         bands + lines, math.prod(shape), stream_bytes, _SAMPLES_A_STEP
     )
-
-
-def _smaller(samples: Integers, modelled: bytes) -> bytes:
-    """Return ``modelled``, or a small cube's differences where those are smaller."""
-    if samples[0].size > _SMALL_PIXELS:
-        return modelled
-    packed = pack_differences(samples, len(modelled))
-    if packed is None:
-        return modelled
-    return min(modelled, bytes([_DIFFERENCES]) + packed, key=len)
 
 
 def _encode_model(samples: Integers, maximum_error: int) -> bytes:
@@ -188,6 +182,8 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         return RAW.decode(data[1:], shape, dtype, options)
     if data[0] == _DIFFERENCES:
         check_expansion(math.prod(shape), len(data))
+        if not suits_differences(shape, dtype):
+            raise WireError("a cube too large for band differences")
         return Block(unpack_differences(data[1:], shape, dtype))
     if data[0] != _MODEL or 0 in shape:
         raise WireError("cube part of an unknown method")
@@ -217,4 +213,4 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     return Block(as_integers(samples.reshape(shape), dtype))
 
 
-CUBE = Codec("cube", 3, _cut, _encode, _decode)
+CUBE = Codec("cube", 4, _cut, _encode, _decode)

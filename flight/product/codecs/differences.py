@@ -1,34 +1,55 @@
-"""Differences from band to band through LZMA: what is left for cubes that defy the model.
+"""Differences from band to band through LZMA: what no small cube's part is larger than.
 
 A small cube with dead bands, masked ground or clipped light is mostly repetition, which a string
-matcher takes at once, while least squares pay for every outlier.
+matcher takes at once, while least squares pay for every outlier. Nothing tells beforehand how far
+a string matcher gets, so it is run: a file of these differences is never smaller than a part.
 """
 
 import lzma
 import math
-import zlib
+from typing import Any
 
 import numpy as np
 
 from flight.product.codecs.types import Dtype, Integers, Shape, as_integers
 from flight.product.errors import WireError
 
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6 | lzma.PRESET_EXTREME, "dict_size": 1 << 20}]
-"""Known to both ends, so no stream decides how much memory its decoder takes."""
-_FAST = 1
-_WORTH = 1.48
-"""The fastest zlib leaves at most so much more than LZMA, as a rule."""
+_MOST_PIXELS = 512
+"""Bands of so few pixels tell little of their weights: another way is worth its time."""
+_MOST_BYTES = 4 << 20
+_PRESETS = (6, 6 | lzma.PRESET_EXTREME)
+"""Either may be the smaller one, by a tenth."""
+_LEAST_DICTIONARY = 1 << 12
+_LAST = b"\0"
+"""The end of every LZMA2 stream, which goes without saying."""
 
 
-def pack_differences(samples: Integers, most_bytes: int) -> bytes | None:
-    """Return the differences packed; None where they have no chance of ``most_bytes``."""
+def suits_differences(shape: Shape, dtype: Dtype) -> bool:
+    """Return whether a cube of (bands, lines, samples) is small enough to go as differences."""
+    return shape[1] * shape[2] <= _MOST_PIXELS and _size(shape, dtype) <= _MOST_BYTES
+
+
+def pack_differences(samples: Integers) -> bytes:
+    """Return the differences packed."""
     little = samples.dtype.newbyteorder("<")
     # They wrap around in the samples' own width.
     differences = np.diff(samples, axis=0, prepend=samples.dtype.type(0))
     plain = differences.astype(little).tobytes()
-    if len(zlib.compress(plain, _FAST)) > _WORTH * most_bytes:
-        return None
-    return lzma.compress(plain, format=lzma.FORMAT_RAW, filters=_FILTERS)
+    streams = (
+        lzma.compress(plain, lzma.FORMAT_RAW, filters=_filters(len(plain), preset))
+        for preset in _PRESETS
+    )
+    return min(streams, key=len).removesuffix(_LAST)
+
+
+def _size(shape: Shape, dtype: Dtype) -> int:
+    return math.prod(shape) * dtype.itemsize
+
+
+def _filters(size: int, preset: int = _PRESETS[0]) -> list[dict[str, Any]]:
+    """Return what both ends know, so no stream decides how much memory its decoder takes."""
+    dictionary = max(size, _LEAST_DICTIONARY)
+    return [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": dictionary}]
 
 
 def unpack_differences(data: bytes, shape: Shape, dtype: Dtype) -> Integers:
@@ -37,10 +58,10 @@ def unpack_differences(data: bytes, shape: Shape, dtype: Dtype) -> Integers:
     Raises:
         WireError: the stream is broken, or has another length.
     """
-    size = math.prod(shape) * dtype.itemsize
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    size = _size(shape, dtype)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(size))
     try:
-        plain = decoder.decompress(data, size + 1)
+        plain = decoder.decompress(data + _LAST, size + 1)
     except lzma.LZMAError as error:
         raise WireError("broken LZMA stream") from error
     if len(plain) != size or not decoder.eof or decoder.unused_data:

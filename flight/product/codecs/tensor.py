@@ -69,4 +69,4 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
     return Block(as_integers(pixels.reshape(shape), dtype))
 
 
-TENSOR = Codec("tensor", 3, _cut, _encode, _decode)
+TENSOR = Codec("tensor", 4, _cut, _encode, _decode)
