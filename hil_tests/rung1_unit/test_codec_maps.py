@@ -8,6 +8,7 @@ import pytest
 from flight.product.codecs import CODECS, CodecId, Encoded, decode, encode
 from flight.product.codecs.mapcoder import MapReader, MapWriter
 from flight.product.codecs.mapmix import OTHER, PLACES, Mixer
+from flight.product.codecs.maptree import affords_tree, walk_rows
 from flight.product.codecs.mapwave import affords_wave, walk_diagonals
 from flight.product.errors import WireError
 
@@ -67,35 +68,72 @@ def test_every_question_has_a_chance_and_none_names_a_label_twice() -> None:
     mixer = Mixer(5)
     for pixels in (1, 7, 300, 300):
         near = rng.integers(0, 5, (len(PLACES), pixels), np.uint8)
-        first, packed = mixer.foretell(near)
-        assert ((first > 0) & (first < 1 << 16)).all()
+        chances = np.array(mixer.foretell(near))
+        assert chances.shape == (OTHER, pixels)
+        assert ((chances[0] > 0) & (chances < 1 << 16)).all()
         for question in range(1, OTHER):
-            chance = packed >> 16 * (question - 1) & 0xFFFF
             known = (near[:question] == near[question]).any(axis=0)
-            assert np.array_equal(chance == 0, known)
+            assert np.array_equal(chances[question] == 0, known)
         mixer.learn(rng.integers(0, OTHER + 1, pixels, np.uint8))
 
 
 def test_a_mixer_learns_what_its_pixels_are_like() -> None:
     mixer = Mixer(4)
     near = np.array([0, 1, 2, 3, 0, 1, 2, 3, 0], np.uint8)[:, None].repeat(40, axis=1)
-    before = int(mixer.foretell(near)[1, 0]) & 0xFFFF
+    chances = before = mixer.foretell(near)
     for _ in range(9):
         # Always like the north neighbour, never like the west one.
         mixer.learn(np.ones(40, np.uint8))
-        first, packed = mixer.foretell(near)
-    assert first[0] < 3000
-    assert int(packed[0]) & 0xFFFF > 60000 > before
+        chances = mixer.foretell(near)
+    assert chances[0][0] < 3000
+    assert chances[1][0] > 60000 > before[1][0]
+
+
+def test_a_mixer_foretells_the_same_in_one_go_as_in_many() -> None:
+    rng = np.random.default_rng(5)
+    whole, parts = Mixer(7), Mixer(7)
+    for _ in range(5):
+        near = rng.integers(0, 7, (len(PLACES), 90), np.uint8)
+        ranks = rng.integers(0, OTHER + 1, 90, np.uint8)
+        pieces = [parts.foretell(near[:, begin : begin + 30]) for begin in (0, 30, 60)]
+        assert whole.foretell(near) == np.concatenate(pieces, axis=1).tolist()
+        whole.learn(ranks)
+        parts.learn(ranks)
 
 
 def test_a_short_stream_cannot_claim_a_long_way_by_diagonals() -> None:
-    assert affords_wave((145, 145), 700)
-    assert not affords_wave((1000, 1000), 700)
+    assert affords_wave((145, 145), 1300)
+    assert not affords_wave((1000, 1000), 1300)
     assert not affords_wave((4000, 1), 1 << 20)
     data = encode(CodecId.CLASS_MAP, _busy(60, 60, 9))[0].data
     for shape in ((3000, 1), (1000, 1000)):
         with pytest.raises(WireError, match="too short"):
             decode(CodecId.CLASS_MAP, VERSION, [Encoded((1, *shape, 0, 0, *shape), data)])
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros((1024, 1024)), np.tri(1000), np.tri(1000).T, np.eye(99)]
+)
+def test_a_large_plain_map_is_a_few_bytes(labels: np.ndarray) -> None:
+    assert _size(labels.astype(np.uint8)) < 60
+
+
+def test_a_short_stream_cannot_claim_much_work() -> None:
+    # What the largest plain tile of a picture takes, with room for a few outlines.
+    assert affords_tree((1024, 1024), 20_000, 30)
+    assert not affords_tree((1024, 1024), 40_000, 30)
+    assert affords_tree((1024, 1024), 40_000, 400)
+    for shape in ((30_000, 1), (1, 5000), (4000, 4000)):
+        assert not affords_tree(shape, 0, 30)
+    # Few bytes foretell every pixel of this, but none of them lies in a stretch.
+    rows, columns = np.mgrid[:300, :300]
+    labels = ((columns + 2 * rows) % 11).astype(np.uint8)
+    writer = MapWriter()
+    walk_rows(labels.copy(), 11, writer, labels.size)
+    stream = writer.finish()
+    assert len(stream) < 100
+    with pytest.raises(WireError, match="too short"):
+        walk_rows(np.zeros((300, 300), np.uint8), 11, MapReader(stream), len(stream))
 
 
 @pytest.mark.parametrize(

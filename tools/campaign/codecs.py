@@ -76,7 +76,7 @@ def _small(codec: CodecId) -> list[Integers]:
 
 
 def _large(codec: CodecId) -> list[Integers]:
-    """Return arrays whose parts have about MAX_INPUT_BYTES."""
+    """Return arrays whose parts have about MAX_INPUT_BYTES, or that are large for their parts."""
     rng = np.random.default_rng(9)
     image = (np.add.outer(np.arange(70), np.arange(75)) + rng.normal(0, 9, (70, 75)) + 50).clip(0)
     counts = rng.poisson(2 + 9 * np.sin(np.arange(2000) / 90) ** 2, (4, 2000)).astype(np.uint32)
@@ -86,7 +86,7 @@ def _large(codec: CodecId) -> list[Integers]:
         CodecId.IMAGE: [image.astype(np.uint16)],
         CodecId.LATTICE: [image.astype(np.uint8)],
         CodecId.SPECTRA: [counts],
-        CodecId.CLASS_MAP: [labels, busy.astype(np.uint8)],
+        CodecId.CLASS_MAP: [labels, busy.astype(np.uint8), np.tri(1000, dtype=np.uint8)],
     }.get(codec, [])
 
 

@@ -40,8 +40,9 @@ _SPARSE = 2
 """Times more labels than are used make a palette worth its bytes."""
 _HOPELESS = 2
 """Only a map that the model shrinks by less than this is worth trying without it."""
-_BUSY, _BUSY_SMALL, _SMALL_PIXELS = 0.35, 0.5, 1 << 13
-"""A map is busy if W, N, NE and NW differ at more than this share of its pixels."""
+_BUSY, _BUSY_SMALL, _SMALL_PIXELS, _TINY_PIXELS = 0.35, 0.5, 1 << 13, 1 << 9
+"""A map is busy if W, N, NE and NW differ at more than this share of its pixels, and has enough of
+them: in a tiny one a diagonal has too few to be worth its time."""
 
 
 def _cut(shape: Shape, options: Options) -> Iterator[Box]:
@@ -98,7 +99,7 @@ def _number(samples: Integers) -> tuple[Labels, bytes, int]:
 
 def _is_busy(labels: Labels) -> bool:
     west, north, far_west = labels[1:, 1:-1], labels[:-1, 2:], labels[:-1, 1:-1]
-    if not west.size:
+    if not west.size or labels.size <= _TINY_PIXELS:
         return False
     differ = (labels[1:, :-2] != north) | (north != far_west) | (far_west != labels[:-1, :-2])
     return float(differ.mean()) > (_BUSY_SMALL if labels.size < _SMALL_PIXELS else _BUSY)
@@ -152,4 +153,4 @@ def _read_palette(data: bytes) -> tuple[Labels, int]:
     return used.astype(np.uint8), place
 
 
-CLASS_MAP = Codec("class map", 4, _cut, _encode, _decode)
+CLASS_MAP = Codec("class map", 5, _cut, _encode, _decode)

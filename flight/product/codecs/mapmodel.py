@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from operator import mul
 from typing import TypeAlias
 
-from flight.product.codecs.mapcoder import Questions
+from flight.product.codecs.mapcoder import Case
 
 _FEW_LABELS = 3
 _PATIENCE_WITH_FEW, _PATIENCE = 16, 8
@@ -22,21 +22,8 @@ Corner: TypeAlias = tuple[int, int, int, int]
 """The labels W, N, NE and NW."""
 
 
-class Case:
-    """A node of the context tree: what is known of pixels whose neighbours are alike so."""
-
-    __slots__ = ("parts", "questions")
-
-    def __init__(self, questions: Questions) -> None:
-        self.questions = questions
-        self.parts: dict[int, Case] = {}
-
-    def divide(self, alike: int, faith: int) -> None:
-        """Tell pixels whose next neighbours are alike in this way from the others from now on.
-
-        They take so many of the whole case's answers for their own.
-        """
-        self.parts[alike] = Case(self.questions.heirs(faith))
+Known: TypeAlias = tuple[Case, dict[int, int], tuple[int, ...]]
+"""A corner's case, the ranks of the labels in it, and these labels, the likeliest first."""
 
 
 class Model:
@@ -48,12 +35,12 @@ class Model:
         self._cases: dict[Corner, Case] = {}
         self._east: dict[int, Row] = {}
         self._south: dict[int, Row] = {}
-        self._stretches: dict[int, Questions] = {}
-        self.corners: dict[Corner, tuple[Case, dict[int, int]]] = {}
-        """The case of every corner met so far, and the ranks of the labels in it."""
+        self._stretches: dict[int, Case] = {}
+        self.corners: dict[Corner, Known] = {}
+        """What is known of every corner met so far."""
 
-    def new_corner(self, corner: Corner) -> tuple[Case, dict[int, int]]:
-        """Return a corner's case and the ranks of the labels in it, the likeliest first."""
+    def new_corner(self, corner: Corner) -> Known:
+        """Return what is known of a corner."""
         ranks: dict[int, int] = {}
         for label in corner:
             ranks.setdefault(label, len(ranks))
@@ -62,17 +49,17 @@ class Model:
         case = self._cases.get(alike)
         if case is None:
             first = 0.97 if len(ranks) == 1 else 0.7
-            case = self._cases[alike] = Case(Questions.guess(first, 0.6, 0.5, 0.5))
-        self.corners[corner] = case, ranks
-        return case, ranks
+            case = self._cases[alike] = Case.guess(first, 0.6, 0.5, 0.5)
+        known = self.corners[corner] = case, ranks, tuple(ranks)
+        return known
 
-    def stretch(self, length: int) -> Questions:
+    def stretch(self, length: int) -> Case:
         """Return the question whether stretches about so long go on to their end."""
         bucket = length.bit_length()
-        questions = self._stretches.get(bucket)
-        if questions is None:
-            questions = self._stretches[bucket] = Questions.guess(0.7)
-        return questions
+        case = self._stretches.get(bucket)
+        if case is None:
+            case = self._stretches[bucket] = Case.guess(0.7)
+        return case
 
     def labels(self, west: int, north: int, candidates: Iterable[int]) -> Row:
         """Return how likely each label is beside such neighbours; a candidate is not."""

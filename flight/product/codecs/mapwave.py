@@ -6,27 +6,43 @@ diagonals are taken together: a lower strip's first row knows less, but there ar
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flight.product.codecs.mapcoder import MapReader, MapWriter
-from flight.product.codecs.mapmix import OTHER, PLACES, Beside, Labels, Mixer
+from flight.product.codecs.mapmix import OTHER, PLACES, Beside, Labels, Mixer, Ranks
 from flight.product.codecs.types import Shape
 
 _SLOPE = 2
 """North-east reaches one column right: one row costs two columns."""
 _BLOCK_PIXELS = 1 << 14
+_LEAST_BATCH, _MOST_BATCH, _BATCH_SHARE = 32, 1 << 10, 12
+"""To learn costs time, so what was foretold waits until it is a share of all that was learned."""
 _LONG = 86
 """Pixels that a diagonal should have, on average: more strips make it longer."""
 _MOST_STRIPS, _LEAST_ROWS = 3, 32
 
-_FREE_STEPS, _PIXELS_A_STEP = 192, 24
-_FREE_PIXELS, _PIXELS_A_BYTE = 1 << 10, 32
+_FREE_STEPS, _PIXELS_A_STEP = 192, 32
+_FREE_PIXELS, _PIXELS_A_BYTE = 1 << 10, 16
 """A step costs time, however few pixels it takes, and so does a pixel: a short stream or a long
-and thin map cannot ask for many. No busy map is coded at a quarter of a bit."""
+and thin map cannot ask for many. No busy map is coded at half a bit."""
 
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Some diagonals, one after the other."""
+
+    places: Places
+    """In the flattened map."""
+    around: Places
+    """(PLACES, pixels): those of the pixels' neighbours."""
+    ends: list[int]
+    """Where each diagonal ends."""
 
 
 def affords_wave(shape: Shape, stream_bytes: int) -> bool:
@@ -60,37 +76,72 @@ def walk_diagonals(labels: Labels, count: int, coder: MapWriter | MapReader) -> 
     mixer, beside = Mixer(count), Beside(count)
     # One more, which is what the first pixel has for neighbours.
     flat = np.append(labels, labels.dtype.type(0))
-    for places, around in _diagonals(labels.shape):
-        near = flat.take(around)
-        here = flat.take(places) if isinstance(coder, MapWriter) else None
-        ranks = coder.ranks(mixer.foretell(near).tolist(), _ranks(near, here))
+    for batch in _batches(labels.shape):
+        if isinstance(coder, MapWriter):
+            ranks, others = _write(flat, batch, mixer, beside, coder)
+        else:
+            ranks, others = _read(flat, batch, mixer, beside, coder)
         mixer.learn(ranks)
-        which = ranks.astype(np.int64)
-        which *= ranks.size
-        which += np.arange(ranks.size)
-        found = near.take(which)
-        others = (ranks == OTHER).nonzero()[0]
-        if others.size:
-            known = [] if here is None else here[others].tolist()
-            ends = beside.foretell(near.take(others, axis=1)).tolist()
-            found[others] = labels_found = coder.labels(ends, known)
-            beside.learn(labels_found)
-        flat[places] = found
+        beside.learn(others)
     labels[:] = flat[:-1].reshape(labels.shape)
 
 
-def _ranks(near: Labels, here: Labels | None) -> list[int]:
-    """Return the ranks of labels that are known."""
-    if here is None:
-        return []
+def _write(
+    flat: Labels, batch: Batch, mixer: Mixer, beside: Beside, coder: MapWriter
+) -> tuple[Ranks, Labels]:
+    """Code a batch and return its ranks, and its labels that are none of the neighbours'."""
+    near, here = flat.take(batch.around), flat.take(batch.places)
     likes = np.ones((OTHER + 1, here.size), np.bool_)
     np.equal(here, near[:OTHER], out=likes[:OTHER])
-    known: list[int] = likes.argmax(axis=0).tolist()
-    return known
+    ranks = likes.argmax(axis=0)
+    chances = mixer.foretell(near)
+    others = (ranks == OTHER).nonzero()[0]
+    labels = here.take(others)
+    sums = beside.foretell(near.take(others, axis=1))
+    known, known_labels = ranks.tolist(), labels.tolist()
+    bounds = [0, *np.searchsorted(others, batch.ends).tolist()]
+    for (begin, end), (one, two) in zip(pairwise([0, *batch.ends]), pairwise(bounds), strict=True):
+        coder.ranks([each[begin:end] for each in chances], known[begin:end])
+        coder.labels(sums[one:two], known_labels[one:two])
+    return ranks.astype(np.uint8), labels
 
 
-def _diagonals(shape: Shape) -> Iterator[tuple[Places, Places]]:
-    """Yield each diagonal's places in the flattened map, and those of its pixels' neighbours."""
+def _read(
+    flat: Labels, batch: Batch, mixer: Mixer, beside: Beside, coder: MapReader
+) -> tuple[Ranks, Labels]:
+    """Fill in a batch and return its ranks, and its labels that are none of the neighbours'."""
+    every, every_label = [], [np.zeros(0, np.uint8)]
+    for begin, end in pairwise([0, *batch.ends]):
+        near = flat.take(batch.around[:, begin:end])
+        ranks = coder.ranks(mixer.foretell(near))
+        every.append(ranks)
+        found = near[ranks, np.arange(ranks.size)]
+        others = (ranks == OTHER).nonzero()[0]
+        if others.size:
+            labels = coder.labels(beside.foretell(near.take(others, axis=1)))
+            every_label.append(labels)
+            found[others] = labels
+        flat[batch.places[begin:end]] = found
+    return np.concatenate(every), np.concatenate(every_label)
+
+
+def _batches(shape: Shape) -> Iterator[Batch]:
+    """Yield the diagonals, as many at a time as are foretold before there is enough to learn."""
+    done = 0
+    for block in _blocks(shape):
+        begin, ends = 0, []
+        for end in block.ends:
+            size = end - begin
+            ends.append(size)
+            wanted = min(_MOST_BATCH, max(_LEAST_BATCH, (done + size) // _BATCH_SHARE))
+            if size >= wanted or end == block.ends[-1]:
+                yield Batch(block.places[begin:end], block.around[:, begin:end], ends)
+                done += size
+                begin, ends = end, []
+
+
+def _blocks(shape: Shape) -> Iterator[Batch]:
+    """Yield the diagonals, as many at a time as lie in so many pixels."""
     rows, columns = shape
     strip = _strip_rows(shape)
     steps = _steps(strip, columns)
@@ -101,14 +152,10 @@ def _diagonals(shape: Shape) -> Iterator[tuple[Places, Places]]:
         column = np.arange(first, min(first + block, steps))[:, None] + column_of
         diagonal, y = ((column >= 0) & (column < columns)).nonzero()
         x = column[diagonal, y]
-        around = _around(x, y, y % strip, shape)
-        places = y * columns + x
-        ends = np.cumsum(np.bincount(diagonal, minlength=len(column))).tolist()
-        begin = 0
-        for end in ends:
-            if end > begin:
-                yield places[begin:end], around[:, begin:end]
-            begin = end
+        lengths = np.bincount(diagonal, minlength=len(column))
+        ends = np.cumsum(lengths[lengths > 0]).tolist()
+        if ends:
+            yield Batch(y * columns + x, _around(x, y, y % strip, shape), ends)
 
 
 def _around(x: Places, y: Places, depth: Places, shape: Shape) -> Places:

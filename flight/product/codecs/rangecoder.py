@@ -1,8 +1,8 @@
 """An adaptive range coder in plain Python, for what is small: side information, maps, packets.
 
-The interval [low, low + span) shrinks with every symbol; bytes leave at the top once they are
-settled (G. N. N. Martin, 1979, with the carry counted as in LZMA). Everything is integer, so a
-stream is the same on every machine.
+The interval [low, low + span) shrinks with every symbol; bytes leave at the top, and a carry goes
+after them (G. N. N. Martin, 1979). Everything is integer, so a stream is the same on every
+machine.
 """
 
 from bisect import bisect_right
@@ -10,12 +10,13 @@ from itertools import accumulate
 
 from flight.product.errors import WireError
 
-_TOP = 1 << 32
+TOP = 1 << 32
+MASK = TOP - 1
 LEAST_SPAN = 1 << 24
 _STEP = 24
 _HALVE_ABOVE = 6000
 _RAW_BITS = 12
-_OVERRUN_BYTES = 8
+_OVERRUN_BYTES = 9
 """A sound stream never needs more zero bytes beyond its end than this."""
 
 
@@ -24,10 +25,8 @@ class RangeEncoder:
 
     def __init__(self) -> None:
         self._low = 0
-        self._span = _TOP - 1
+        self._span = TOP - 1
         self._bytes = bytearray()
-        self._held = 0
-        self._held_count = 1
 
     def put(self, below: int, frequency: int, total: int) -> None:
         """Code a symbol that owns ``frequency`` of ``total``, after ``below`` of it."""
@@ -46,14 +45,19 @@ class RangeEncoder:
             self.put(value >> width & ((1 << step) - 1), 1, 1 << step)
 
     def _shift(self) -> None:
-        if self._low < 0xFF000000 or self._low >= _TOP:
-            carry = self._low >> 32
-            self._bytes.append((self._held + carry) & 0xFF)
-            self._bytes.extend(bytes([(0xFF + carry) & 0xFF]) * (self._held_count - 1))
-            self._held_count = 0
-            self._held = (self._low >> 24) & 0xFF
-        self._held_count += 1
-        self._low = (self._low << 8) & 0xFFFFFFFF
+        if self._low >= TOP:
+            self._carry()
+            self._low &= MASK
+        self._bytes.append(self._low >> 24)
+        self._low = self._low << 8 & MASK
+
+    def _carry(self) -> None:
+        """Add one to the bytes that have left."""
+        last = len(self._bytes) - 1
+        while self._bytes[last] == 0xFF:
+            self._bytes[last] = 0
+            last -= 1
+        self._bytes[last] += 1
 
     def finish(self) -> bytes:
         """Return the stream. A few zeros at its end are left out: the decoder supplies them."""
@@ -64,9 +68,9 @@ class RangeEncoder:
             if value >= self._low:
                 self._low = value
                 break
-        for _ in range(5):
+        for _ in range(4):
             self._shift()
-        stream = bytes(self._bytes[1:])
+        stream = bytes(self._bytes)
         return stream[:-4] + stream[-4:].rstrip(b"\0")
 
 
@@ -74,10 +78,11 @@ class RangeDecoder:
     """Bytes in, symbols out. Raises WireError once it has read well past the end."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._end = len(data)
+        self._data = data + bytes(_OVERRUN_BYTES)
         self._place = 4
-        self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-        self._span = _TOP - 1
+        self._code = int.from_bytes(self._data[:4], "big")
+        self._span = TOP - 1
         self._unit = 1
 
     def look(self, total: int) -> int:
@@ -95,12 +100,10 @@ class RangeDecoder:
     def _refill(self) -> None:
         while self._span < LEAST_SPAN:
             self._span <<= 8
-            place = self._place
-            byte = self._data[place] if place < len(self._data) else 0
-            self._code = ((self._code << 8) | byte) & 0xFFFFFFFF
-            self._place = place + 1
-            if place > len(self._data) + _OVERRUN_BYTES:
+            if self._place >= len(self._data):
                 raise WireError("range-coded stream is cut short")
+            self._code = (self._code << 8 | self._data[self._place]) & MASK
+            self._place += 1
 
     def finish(self) -> None:
         """Check that the stream ends where its symbols do.
@@ -108,7 +111,7 @@ class RangeDecoder:
         Raises:
             WireError: bytes are left over.
         """
-        if self._place < len(self._data):
+        if self._place < self._end:
             raise WireError("range-coded stream is longer than its symbols")
 
     def take_bits(self, width: int) -> int:
