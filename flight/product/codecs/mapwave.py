@@ -1,8 +1,8 @@
 """A busy map, diagonal by diagonal: every pixel's neighbours lie on earlier ones.
 
 Pixels with the same x + 2 y are foretold together, in whole arrays; only the range coder takes
-them one by one. A map of short diagonals is laid out as a few strips, one below the other, whose
-diagonals are taken together: a lower strip's first row knows less, but there are fewer steps.
+them one by one. A map of short diagonals is divided into a few fields, whose diagonals are taken
+together: what lies on a field's border knows less, but there are fewer steps.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,10 @@ _SLOPE = 2
 _BLOCK_PIXELS = 1 << 14
 _LEAST_BATCH, _MOST_BATCH, _BATCH_SHARE = 32, 1 << 10, 12
 """To learn costs time, so what was foretold waits until it is a share of all that was learned."""
-_LONG = 86
-"""Pixels that a diagonal should have, on average: more strips make it longer."""
-_MOST_STRIPS, _LEAST_ROWS = 3, 32
+_LONG = 100
+"""Pixels that a diagonal should have, on average: more fields make it longer."""
+_FIELDS, _LEAST_FIELD = ((1, 1), (2, 1), (2, 2), (3, 2)), 32
+"""How many fields may lie below and beside each other, and the rows and columns of the smallest."""
 
 _FREE_STEPS, _PIXELS_A_STEP = 192, 32
 _FREE_PIXELS, _PIXELS_A_BYTE = 1 << 10, 16
@@ -48,20 +49,24 @@ class Batch:
 def affords_wave(shape: Shape, stream_bytes: int) -> bool:
     """Return whether a stream is long enough for a map of this shape."""
     pixels = shape[0] * shape[1]
-    steps = _steps(_strip_rows(shape), shape[1])
+    steps = _steps(*_field(shape))
     return (
         pixels <= _FREE_PIXELS + stream_bytes * _PIXELS_A_BYTE
         and steps <= _FREE_STEPS + pixels // _PIXELS_A_STEP
     )
 
 
-def _strip_rows(shape: Shape) -> int:
-    """Return the rows of a strip: as few strips as make the diagonals long, if that can be."""
+def _field(shape: Shape) -> Shape:
+    """Return the rows and columns of a field: as few as make the diagonals long, if that can be."""
     rows, columns = shape
-    most = max(1, min(_MOST_STRIPS, rows // _LEAST_ROWS))
-    heights = [-(-rows // strips) for strips in range(1, most + 1)]
-    long = [height for height in heights if rows * columns >= _LONG * _steps(height, columns)]
-    return long[0] if long else heights[-1]
+    field = shape
+    for down, across in _FIELDS:
+        if min(rows // down, columns // across) < _LEAST_FIELD:
+            break
+        field = -(-rows // down), -(-columns // across)
+        if rows * columns >= _LONG * _steps(*field):
+            break
+    return field
 
 
 def _steps(rows: int, columns: int) -> int:
@@ -143,36 +148,39 @@ def _batches(shape: Shape) -> Iterator[Batch]:
 def _blocks(shape: Shape) -> Iterator[Batch]:
     """Yield the diagonals, as many at a time as lie in so many pixels."""
     rows, columns = shape
-    strip = _strip_rows(shape)
-    steps = _steps(strip, columns)
-    block = max(1, _BLOCK_PIXELS // rows)
-    row = np.arange(rows)
-    column_of = -_SLOPE * (row % strip)
+    height, width = _field(shape)
+    steps = _steps(height, width)
+    y, left = np.indices((rows, -(-columns // width))).reshape(2, -1)
+    left *= width
+    begins = _SLOPE * (y % height)
+    block = max(1, _BLOCK_PIXELS // y.size)
     for first in range(0, steps, block):
-        column = np.arange(first, min(first + block, steps))[:, None] + column_of
-        diagonal, y = ((column >= 0) & (column < columns)).nonzero()
-        x = column[diagonal, y]
-        lengths = np.bincount(diagonal, minlength=len(column))
+        across = np.arange(first, min(first + block, steps))[:, None] - begins
+        inside = (across >= 0) & (across < np.minimum(width, columns - left))
+        diagonal, which = inside.nonzero()
+        lengths = np.bincount(diagonal, minlength=len(across))
         ends = np.cumsum(lengths[lengths > 0]).tolist()
         if ends:
-            yield Batch(y * columns + x, _around(x, y, y % strip, shape), ends)
+            across = across[diagonal, which]
+            place = left[which] + across, y[which]
+            around = _around(*place, across, y[which] % height, shape)
+            yield Batch(place[1] * columns + place[0], around, ends)
 
 
-def _around(x: Places, y: Places, depth: Places, shape: Shape) -> Places:
-    """Return (PLACES, pixels): where the neighbours lie; ``depth`` is the row in the strip.
+def _around(x: Places, y: Places, across: Places, down: Places, shape: Shape) -> Places:
+    """Return (PLACES, pixels): where the neighbours lie; ``across`` and ``down``: in the field.
 
-    Beyond the right edge is the last pixel of that row, left of the left one the first pixel of
-    the row above the pixel, above the strip the pixel's west neighbour.
+    Beyond the right edge of the map is the last pixel of that row, left of the field the first
+    pixel of the row above the pixel, above the field the pixel's west neighbour.
     """
     rows, columns = shape
-    down, right = np.array(PLACES).T[:, :, None]
-    places: Places = (y * columns + x) + (down * columns + right)
-    edge = ((x < 2) | (x == columns - 1) | (depth < 2)).nonzero()[0]
-    x, y, depth = x[edge], y[edge], depth[edge]
-    up = np.minimum(-down, depth)
-    column = np.minimum(x + right, columns - 1)
-    column = np.where(up == 0, np.minimum(column, x - 1), column)
-    up = np.where(column < 0, np.maximum(up, 1), up)
-    inside = (y - up) * columns + np.maximum(column, 0)
-    places[:, edge] = np.where(up > depth, rows * columns, inside)
+    below, right = np.array(PLACES).T[:, :, None]
+    places: Places = (y * columns + x) + (below * columns + right)
+    edge = ((across < 2) | (x == columns - 1) | (down < 2)).nonzero()[0]
+    x, y, down, left = x[edge], y[edge], down[edge], x[edge] - across[edge]
+    up = np.minimum(-below, down)
+    column = np.where(up == 0, np.minimum(x + right, x - 1), np.minimum(x + right, columns - 1))
+    up = np.where(column < left, np.maximum(up, 1), up)
+    inside = (y - up) * columns + np.maximum(column, left)
+    places[:, edge] = np.where(up > down, rows * columns, inside)
     return places
