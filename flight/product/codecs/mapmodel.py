@@ -22,8 +22,9 @@ Corner: TypeAlias = tuple[int, int, int, int]
 """The labels W, N, NE and NW."""
 
 
-Known: TypeAlias = tuple[Case, dict[int, int], tuple[int, ...]]
-"""A corner's case, the ranks of the labels in it, and these labels, the likeliest first."""
+Known: TypeAlias = tuple[Case, dict[int, int], tuple[int, ...], int]
+"""A corner's case, the ranks of the labels in it, these labels, the likeliest first, and how many
+of them are asked about: not the last one, if there is no other label."""
 
 
 class Model:
@@ -50,7 +51,8 @@ class Model:
         if case is None:
             first = 0.97 if len(ranks) == 1 else 0.7
             case = self._cases[alike] = Case.guess(first, 0.6, 0.5, 0.5)
-        known = self.corners[corner] = case, ranks, tuple(ranks)
+        asked = min(len(ranks), self.count - 1)
+        known = self.corners[corner] = case, ranks, tuple(ranks), asked
         return known
 
     def stretch(self, length: int) -> Case:

@@ -115,7 +115,7 @@ class _Walk:
                     work += other_work
                 continue
             corner = west, north, above[column + 1], above[column - 1]
-            case, ranks, labels = corners.get(corner) or model.new_corner(corner)
+            case, ranks, labels, asked = corners.get(corner) or model.new_corner(corner)
             new = -1
             for one, across, other, other_across, named in levels:
                 if case.surprises <= patience:
@@ -128,8 +128,8 @@ class _Walk:
                     break
                 case = part
             label = row[column]
-            rank = coder.rank(case, ranks.get(label, len(ranks)), len(ranks))
-            if rank < len(ranks):
+            rank = coder.rank(case, ranks.get(label, asked), asked)
+            if rank < len(labels):
                 row[column] = labels[rank]
             else:
                 row[column] = self._take_other(label, north, ranks)

@@ -19,7 +19,7 @@ from flight.product.codecs.types import Shape
 _SLOPE = 2
 """North-east reaches one column right: one row costs two columns."""
 _BLOCK_PIXELS = 1 << 14
-_LEAST_BATCH, _MOST_BATCH, _BATCH_SHARE = 32, 1 << 10, 12
+_LEAST_BATCH, _MOST_BATCH, _BATCH_SHARE = 48, 1 << 10, 12
 """To learn costs time, so what was foretold waits until it is a share of all that was learned."""
 _LONG = 100
 """Pixels that a diagonal should have, on average: more fields make it longer."""
