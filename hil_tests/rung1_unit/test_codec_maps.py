@@ -118,6 +118,28 @@ def test_a_large_plain_map_is_a_few_bytes(labels: np.ndarray) -> None:
     assert _size(labels.astype(np.uint8)) < 60
 
 
+@pytest.mark.parametrize("pattern", ["stripes", "checker", "grid", "waves", "dots"])
+def test_a_regular_pattern_is_no_larger_than_lzma_makes_it(pattern: str) -> None:
+    rows, columns = np.mgrid[:300, :400]
+    labels = {
+        "stripes": columns // 32 % 2,
+        "checker": (rows // 8 + columns // 8) % 2,
+        "grid": (rows % 16 == 0) | (columns % 16 == 0),
+        "waves": (rows + columns) // 7 % 5,
+        "dots": (rows % 8 == 3) & (columns % 8 == 3),
+    }[pattern].astype(np.uint8)
+    assert _size(labels) < len(lzma.compress(labels.tobytes(), preset=9))
+    (part,) = encode(CodecId.CLASS_MAP, labels)
+    if part.data[0] == 254:
+        for wrong in (part.data[:-1], part.data + b"\0", b"\xfe" + bytes(20)):
+            with pytest.raises(WireError):
+                decode(CodecId.CLASS_MAP, VERSION, [Encoded(part.geometry, wrong)])
+        with pytest.raises(WireError, match="too large"):
+            decode(
+                CodecId.CLASS_MAP, VERSION, [Encoded((1, 3000, 3000, 0, 0, 3000, 3000), part.data)]
+            )
+
+
 def test_a_short_stream_cannot_claim_much_work() -> None:
     # What the largest plain tile of a picture takes, with room for a few outlines.
     assert affords_tree((1024, 1024), 20_000, 30)

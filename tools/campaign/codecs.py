@@ -82,11 +82,13 @@ def _large(codec: CodecId) -> list[Integers]:
     counts = rng.poisson(2 + 9 * np.sin(np.arange(2000) / 90) ** 2, (4, 2000)).astype(np.uint32)
     labels = np.kron(rng.integers(0, 9, (12, 12), np.uint8), np.ones((6, 6), np.uint8))
     busy = np.where(rng.random(labels.shape) < 0.3, rng.integers(0, 9, labels.shape), labels)
+    pattern = (np.indices((200, 200)) % 8 == 3).all(axis=0)
+    maps = [labels, busy, pattern, np.tri(1000)]
     return {
         CodecId.IMAGE: [image.astype(np.uint16)],
         CodecId.LATTICE: [image.astype(np.uint8)],
         CodecId.SPECTRA: [counts],
-        CodecId.CLASS_MAP: [labels, busy.astype(np.uint8), np.tri(1000, dtype=np.uint8)],
+        CodecId.CLASS_MAP: [each.astype(np.uint8) for each in maps],
     }.get(codec, [])
 
 

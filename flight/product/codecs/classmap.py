@@ -3,9 +3,12 @@
 A label is nearly always one of its neighbours', so what is asked is whether it is W's, or else
 N's, NE's, NW's, as far as these differ; a label that is none of them is foretold by what has stood
 east of W and south of N instead. A plain map goes pixel by pixel and skips what goes on unchanged
-(maptree.py); a busy one goes in whole diagonals (mapwave.py).
+(maptree.py); a busy one goes in whole diagonals (mapwave.py); a regular pattern, which repeats
+further away than neighbours tell, goes through LZMA.
 """
 
+import math
+import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -17,6 +20,7 @@ from flight.product.codecs.mapmix import MOST_LABELS, Labels
 from flight.product.codecs.maptree import affords_tree, walk_rows
 from flight.product.codecs.mapwave import affords_wave, walk_diagonals
 from flight.product.codecs.raw import RAW
+from flight.product.codecs.repeats import MOST_BYTES, pack_repeats, unpack_repeats
 from flight.product.codecs.types import (
     Block,
     Box,
@@ -30,7 +34,7 @@ from flight.product.codecs.types import (
 from flight.product.codecs.varint import read_varints, write_varints
 from flight.product.errors import WireError
 
-_RAW, _TREE, _WAVE, _PALETTE = 0, 1, 129, 255
+_RAW, _TREE, _WAVE, _REPEATS, _PALETTE = 0, 1, 129, 254, 255
 """The first byte of a part. From _TREE and from _WAVE on: how many labels there may be, at least
 1; the most that _TREE can say is all. _PALETTE: which labels there are comes next, as the lengths
 of runs of labels that are and are not, in turn, and then another first byte."""
@@ -40,6 +44,9 @@ _SPARSE = 2
 """Times more labels than are used make a palette worth its bytes."""
 _HOPELESS = 2
 """Only a map that the model shrinks by less than this is worth trying without it."""
+_FAST, _WORTH, _PATTERN = 1, 1.5, 32
+"""What the fastest zlib leaves at most so much larger than the model does, and shrinks by so much
+itself, may be a pattern."""
 _BUSY, _BUSY_SMALL, _SMALL_PIXELS, _TINY_PIXELS = 0.35, 0.5, 1 << 13, 1 << 9
 """A map is busy if W, N, NE and NW differ at more than this share of its pixels, and has enough of
 them: in a tiny one a diagonal has too few to be worth its time."""
@@ -52,13 +59,26 @@ def _cut(shape: Shape, options: Options) -> Iterator[Box]:
 
 
 def _encode(samples: Integers, options: Options) -> bytes:
-    plain = b""
     modelled = b""
+    ways = []
     if samples.dtype == np.uint8 and samples.ndim == 2 and samples.size:
         modelled = _encode_model(samples)
+        ways = [modelled] if modelled else []
+        if _is_pattern(samples, len(modelled) or samples.size):
+            ways.append(bytes([_REPEATS]) + pack_repeats(samples.tobytes()))
     if not modelled or len(modelled) * _HOPELESS >= samples.size:
-        plain = bytes([_RAW]) + RAW.encode(samples, options)
-    return min(filter(None, (modelled, plain)), key=len)
+        ways.append(bytes([_RAW]) + RAW.encode(samples, options))
+    return min(ways, key=len)
+
+
+def _is_pattern(samples: Integers, most_bytes: int) -> bool:
+    """Return whether a string matcher may get below so many bytes."""
+    fast_bytes = len(zlib.compress(samples.tobytes(), _FAST))
+    return (
+        samples.size <= MOST_BYTES
+        and fast_bytes <= _WORTH * most_bytes
+        and fast_bytes * _PATTERN <= samples.size
+    )
 
 
 def _encode_model(samples: Integers) -> bytes:
@@ -110,6 +130,9 @@ def _decode(data: bytes, shape: Shape, dtype: Dtype, options: Options) -> Block:
         return RAW.decode(data[1:], shape, dtype, options)
     if len(shape) != 2 or dtype != np.uint8 or 0 in shape:
         raise WireError("not a part of a map")
+    if data[:1] == bytes([_REPEATS]):
+        plain = np.frombuffer(unpack_repeats(data[1:], math.prod(shape)), np.uint8)
+        return Block(as_integers(plain.reshape(shape), dtype))
     palette, place = _read_palette(data)
     if place >= len(data):
         raise WireError("empty part of a map")
