@@ -1,8 +1,8 @@
 """Streams are the same bits on every machine: one digest a codec, wherever this test runs.
 
 The digests are those of ``python -m tools.campaign.identity``, which has printed the same on
-x86-64 (numpy 1.23, 1.26 and 2) and aarch64 (there not yet for CLASS_MAP 5). They change with the
-version of a codec, or where an encoder makes another choice among those that its format allows.
+x86-64 (numpy 1.23, 1.26 and 2) and aarch64 (1.26). They change with the version of a codec, or
+where an encoder makes another choice among those that its format allows.
 """
 
 import pytest
