@@ -55,6 +55,16 @@ def test_the_calibrated_thresholds_find_sites_and_no_hazard_on_a_few_scenes() ->
     assert named
 
 
+def test_one_frame_in_five_of_training_is_of_half_the_size() -> None:
+    scenes = data.training(10, 1)
+    assert scenes.inputs.shape == (10, 256, 256, 1)
+    assert scenes.danger.shape == (10, 64, 64)
+    # A widened frame has next to nothing that turns faster than every four pixels.
+    power = (np.abs(np.fft.rfft(scenes.inputs[..., 0], axis=2)) ** 2).mean(axis=1)
+    fast = power[:, 64:].sum(axis=1) / power[:, 1:].sum(axis=1)
+    assert fast[-2:].max() < fast[:8].min()
+
+
 def test_the_model_sees_more_than_the_classical_detectors() -> None:
     scenes = data.draw(FIRST, seed=98, count=8)
     metrics = {

@@ -104,8 +104,9 @@ def main() -> None:
 
 
 def add(folder: Path, options: argparse.Namespace) -> None:
-    """Write into a card what the real data and the descents that were named say."""
+    """Write into a card what the named real data and descents say, and the failures as above."""
     known = card.read(folder)
+    known["known_failures"] = list(KNOWN_FAILURES)
     measured = known["measured"]
     judged = evaluate.candidates(folder)
     if options.dem:
@@ -135,7 +136,7 @@ def describe(folder: Path, *, frames: int) -> None:
     model = (folder / "model.tflite").read_bytes()
     graph = read(model)
     facts = card.facts(
-        graph, model, name="terrain", version=2, task="terrain", output_names=["hazard_shadow_risk"]
+        graph, model, name="terrain", version=3, task="terrain", output_names=["hazard_shadow_risk"]
     )
     known = {**facts, "about": {**ABOUT, **_training(frames)}}
     worlds = [
@@ -173,9 +174,10 @@ def describe(folder: Path, *, frames: int) -> None:
 def _training(frames: int) -> dict[str, object]:
     return {
         "training_frames": frames,
-        "training_data": "Frames of tools/sim/terrain.py, half of the first generator's, seed "
-        f"{data.TRAINING_SEED}, half of rougher ground seen by a poorer camera, seed "
-        f"{data.ROUGH_SEED}",
+        "training_data": "Frames of tools/sim/terrain.py: half of the first generator's, seed "
+        f"{data.TRAINING_SEED}; three in ten of rougher ground seen by a poorer camera, seed "
+        f"{data.ROUGH_SEED}; two in ten of half the size, of ground with few rocks, seed "
+        f"{data.SOFT_SEED}",
         "calibration": f"{CALIBRATION_SCENES} scenes, half of the first world, seed "
         f"{data.CALIBRATION_SEED}, half of the rougher one, seed {data.STRESS_SEED}, both under "
         "any sun. By conformal risk control: missed hazards at most "

@@ -20,17 +20,18 @@ from tools.sim.terrain import FIRST, SECOND, UNSEEN_SUN, Generator, Scene, look_
 from tools.sim.terrain_ground import make_ground
 from tools.sim.terrain_truth import Limits
 
-TRAINING_SEED, ROUGH_SEED, CALIBRATION_SEED, STRESS_SEED = 11, 19, 112, 117
+TRAINING_SEED, ROUGH_SEED, SOFT_SEED = 11, 19, 23
+CALIBRATION_SEED, STRESS_SEED = 112, 117
 SECOND_SEED, UNSEEN_SUN_SEED, NOWHERE_SEED = 13, 14, 18
 
 FOOTPRINT = TerrainPolicy().footprint_cells
 """Cells around a site's own that must be safe too."""
 
-COARSEST = 3.0
-"""Scenes span this many octaves of scale above 0.25 m a pixel."""
+FINEST_M, COARSEST = 64.0, 3.0
+"""Width of the closest look: 0.25 m a pixel of 256. Scenes span so many octaves above."""
 
 ALL_SUN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=((3.0, 60.0),)))
-"""The training world under any sun: half of what thresholds are calibrated on."""
+"""The first training world under any sun: half of what thresholds are calibrated on."""
 
 STRESS = Generator(
     replace(
@@ -52,11 +53,21 @@ STRESS = Generator(
 """The other half: rougher ground and a poorer camera."""
 
 ROUGH = Generator(STRESS.style, replace(STRESS.look, elevation_deg=FIRST.look.elevation_deg))
-"""The same under the suns of training: half of what is trained on, or the model would not know
-how little a poor picture tells."""
+"""The same under the suns of training: without it the model would not know how little a poor
+picture tells."""
+
+SOFT = Generator(replace(FIRST.style, rock_abundance=(1e-4, 0.02)), FIRST.look)
+"""Ground with few rocks, for frames of half the size: soft pictures, and large craters in them."""
+
+TRAINING = (
+    (FIRST, TRAINING_SEED, 256, 0.5),
+    (ROUGH, ROUGH_SEED, 256, 0.3),
+    (SOFT, SOFT_SEED, 128, 0.2),
+)
+"""World, seed, pixels a side of its frames, share of the training set."""
 
 UNSEEN = Generator(FIRST.style, replace(FIRST.look, elevation_deg=UNSEEN_SUN))
-"""The training world under the elevations that training left out."""
+"""The first training world under the elevations that training left out."""
 
 
 NOWHERE = Generator(
@@ -93,16 +104,21 @@ class Scenes:
         return self.danger > 1
 
 
-def draw(generator: Generator, *, seed: int, count: int, looks: int = 1) -> Scenes:
-    """Return ``count`` grounds of a world, each under ``looks`` suns and cameras."""
-    return gather(partial(_scenes, generator, seed, looks), range(count))
+def draw(generator: Generator, *, seed: int, count: int, looks: int = 1, size: int = 256) -> Scenes:
+    """Return ``count`` grounds of a world, each under ``looks`` suns and cameras.
+
+    Frames are of ``size`` pixels a side and at least 64 m wide.
+    """
+    return gather(partial(_scenes, generator, seed, looks, size), range(count))
 
 
 def training(count: int, looks: int) -> Scenes:
-    """Return ``count`` grounds of each training world, each under ``looks`` suns and cameras."""
-    worlds = ((FIRST, TRAINING_SEED), (ROUGH, ROUGH_SEED))
+    """Return ``count`` grounds of the training worlds, each under ``looks`` suns and cameras."""
     return together(
-        [draw(generator, seed=seed, count=count, looks=looks) for generator, seed in worlds]
+        [
+            draw(generator, seed=seed, count=round(count * part), looks=looks, size=size)
+            for generator, seed, size, part in TRAINING
+        ]
     )
 
 
@@ -116,10 +132,10 @@ def gather(make: Callable[[int], "list[Scene]"], indices: Iterable[int]) -> Scen
     return Scenes(np.stack(inputs), np.stack(danger), np.stack(shadow), np.array(elevation))
 
 
-def _scenes(generator: Generator, seed: int, looks: int, index: int) -> list[Scene]:
+def _scenes(generator: Generator, seed: int, looks: int, size: int, index: int) -> list[Scene]:
     rng = np.random.default_rng((seed, index))
-    pixel_m = 0.25 * 2 ** float(rng.uniform(0, COARSEST)) if index % 2 else 0.25
-    ground = make_ground(rng, generator.style, pixel_m=pixel_m)
+    width_m = FINEST_M * 2 ** float(rng.uniform(0, COARSEST)) if index % 2 else FINEST_M
+    ground = make_ground(rng, generator.style, size=size, pixel_m=width_m / size)
     return [look_at(rng, ground, generator.look) for _ in range(looks)]
 
 

@@ -24,10 +24,10 @@ from models.terrain.network import INPUT_SHAPE, TerrainNet
 
 FOLDER = Path(__file__).parent
 SEED = 3
-GROUNDS, LOOKS = 800, 2
-"""Pieces of ground of each training world, and looks at each of them."""
+GROUNDS, LOOKS = 3500, 2
+"""Pieces of ground, and looks at each of them."""
 BATCH = 16
-FLOAT_EPOCHS, LAST_EPOCHS = 8, 2
+FLOAT_EPOCHS, LAST_EPOCHS = 12, 2
 SHARPNESS = 7.0
 """A danger of 1.2 is taught as a hazard with a chance of about 0.8: limits are not walls."""
 OUTSIDE = 9.0
