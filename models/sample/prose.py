@@ -12,7 +12,7 @@ KNOWN_FAILURES = (
         "mechanism needs its own simulator figures, channel table and training run."
     ),
     (
-        "Fine grains leave more cases near the seal's tolerance: there 12.2 % have no answer, "
+        "Fine grains leave more cases near the seal's tolerance: there 11.3 % have no answer, "
         "beyond the 10 % aimed at; in each other regime and over all it is less."
     ),
     (
@@ -22,14 +22,14 @@ KNOWN_FAILURES = (
     ),
     (
         'Plain limits on gaps, force and current come close: 0.27 % false "sealed" and 8.8 % '
-        "without an answer, against 0.01 % and 7.7 %. What makes either safe is the guards: on the "
-        "first draw of the test regimes the same model without them called 0.73 % of the open "
+        "without an answer, against 0.02 % and 7.0 %. What makes either safe is the guards: on the "
+        "first draw of the test regimes version 1 without them called 0.73 % of the open "
         "canisters sealed."
     ),
     (
-        "The rate without an answer differs from the float twin's by 3.0 % of itself (0.0766 "
-        "against 0.0790): beyond the 1 % aimed at. Every other rate is within 1 %, or differs by "
-        "single cases."
+        "int8 and float agree to 1 % in accuracy and in the rate without an answer, and in false "
+        '"sealed"; not in rates that few cases make: tight canisters called open are 0.0118 and '
+        '0.0110, "acquired" where there is nothing 0.0147 and 0.0157.'
     ),
     (
         "A gap sensor that loses counts in the last 0.3 mm, by about as much as a grain holds the "
@@ -86,7 +86,10 @@ def prose() -> dict[str, Any]:
                 "canisters were called sealed, all behind a slipped gap sensor, 0.0749 of the "
                 "cases had no answer. The guard on the lean's jumps was added then, which makes "
                 "that fault a foreseen one; thresholds and weights stayed, and the figures below "
-                "are from a fresh draw. Without any guard those 5 were 32."
+                "are from a fresh draw. Without any guard those 5 were 32. Version 2 comes of the "
+                "same recipe and seeds as version 1, on another machine, and was measured on the "
+                "same draw before it was taken: not because it is better there (version 1: 1 of "
+                "8,757 called sealed, 0.0766 without an answer) but because the command makes it."
             ),
             "calibration": (
                 f"{data.CALIBRATION_CASES:,} attempts of the training world, seed "
@@ -98,10 +101,9 @@ def prose() -> dict[str, Any]:
             "data_licence": "Apache-2.0, as the simulator",
             "command": "python -m models.sample.train",
             "reproducible": (
-                "Drawn cases, a shortened training and the classical fits came out the same byte "
-                "for byte twice; the whole training, in the steps of its command, was run once. "
-                "Run a second time, on another machine, it gave other bytes and the same figures "
-                "within their intervals (false sealed 0.0002, no answer 0.0725, accuracy 0.992)."
+                "The whole command, run twice on one machine (16 minutes alone), gave every file "
+                "byte for byte, card and classical fits included. Version 1 came from another "
+                "machine, whose bytes differ."
             ),
         },
     }

@@ -81,7 +81,7 @@ def _write(folder: Path, network: SampleNet) -> None:
     graph = network.export(INPUT_SHAPE)
     model = writer.write(graph)
     names = ("heads", "telemetry")
-    facts = card.facts(graph, model, name="sample", version=1, task="sample", output_names=names)
+    facts = card.facts(graph, model, name="sample", version=2, task="sample", output_names=names)
     card.save(folder, model, facts)
     print(f"wrote {folder / 'model.tflite'}: {len(model)} bytes, sha256 {facts['sha256']}")
 
