@@ -19,7 +19,7 @@ from flight.loop import Loop, Member
 from flight.ports.gateway import Gateway, socket_path
 from flight.ports.localsocket import LocalServer
 from flight.ports.port import Port, PortError
-from flight.ports.processor import keep_to_one_processor
+from flight.ports.processor import one_processor
 from flight.ports.settings import open_port, ports_by_link
 from flight.product.events import Event, Happening
 from flight.product.part import DIGEST_PREFIX_BYTES
@@ -49,9 +49,9 @@ def run_node(path: Path, *, exit_when_done: bool) -> int:
     mission = read_mission(path, reference_ms=now.dtn_ms)
     config = mission.config
     priority = 0 if config.payload is None else config.payload.real_time_priority
-    if config.store.one_processor and not priority:  # else a busy loop would starve the writer
-        keep_to_one_processor()
     with contextlib.ExitStack() as stack:
+        if config.store.one_processor and not priority:  # else a busy loop would starve the writer
+            stack.enter_context(one_processor())
         try:
             ports = [
                 stack.enter_context(contextlib.closing(open_port(p)))

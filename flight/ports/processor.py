@@ -15,16 +15,22 @@ _given: set[int] = set()
 """The processors that this process might use before it kept to one."""
 
 
-def keep_to_one_processor(number: int | None = None) -> None:
-    """Keep the calling thread, and those that it starts from now on, to one processor.
+@contextlib.contextmanager
+def one_processor(number: int | None = None) -> Iterator[None]:
+    """Keep the calling thread, and those that it starts meanwhile, to one processor.
 
     ``number`` counts among those allowed, and round; without it, the one that the system has put
     the thread on.
     """
     allowed = sorted(os.sched_getaffinity(0))
-    _given.update(allowed)
     chosen = _current() if number is None else allowed[number % len(allowed)]
+    _given.update(allowed)
     os.sched_setaffinity(0, {chosen} & _given or {allowed[0]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+        _given.clear()
 
 
 @contextlib.contextmanager

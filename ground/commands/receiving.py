@@ -13,7 +13,7 @@ from flight.instant import Instant
 from flight.ports.gateway import Gateway, socket_path
 from flight.ports.localsocket import LocalServer
 from flight.ports.port import PortError
-from flight.ports.processor import keep_to_one_processor
+from flight.ports.processor import one_processor
 from flight.ports.settings import open_port, ports_by_link
 from flight.relay.bpsec import read_policy
 from flight.relay.node import Node
@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
     clock = GroundClock()
     now = clock.now()
     config, plan = read_station(options.config, reference_ms=now.dtn_ms)
-    if config.store.one_processor:
-        keep_to_one_processor()
     with contextlib.ExitStack() as stack:
+        if config.store.one_processor:
+            stack.enter_context(one_processor())
         settings = ports_by_link(config.ports, config.node)
         try:
             ports = [stack.enter_context(contextlib.closing(open_port(p))) for p in settings]

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flight.ports.processor import keep_to_one_processor
+from flight.ports.processor import one_processor
 from flight.ports.udp import UdpPort
 from flight.relay.endpoint import ipn
 from flight.relay.ltp.settings import LtpSettings
@@ -52,7 +52,7 @@ def send_bundles(
 ) -> int:
     """Keep bundles in the store, and let the node send them."""
     payload, sent, asked = bytes(size), 0, 0
-    with tempfile.TemporaryDirectory(dir=directory) as name:
+    with one_processor(SENDER), tempfile.TemporaryDirectory(dir=directory) as name:
         end = _end(port, SENDER, RECEIVER, Path(name), ltp)
         while time.monotonic() < until:
             _wait(end)
@@ -74,7 +74,7 @@ def receive_bundles(
 ) -> int:
     """Count what is delivered, and let it go."""
     arrived = 0
-    with tempfile.TemporaryDirectory(dir=directory) as name:
+    with one_processor(RECEIVER), tempfile.TemporaryDirectory(dir=directory) as name:
         end = _end(port, RECEIVER, SENDER, Path(name), ltp)
         while time.monotonic() < until:
             _wait(end)
@@ -88,7 +88,6 @@ def receive_bundles(
 
 
 def _end(port: UdpPort, own: int, peer: int, directory: Path, ltp: LtpSettings) -> End:
-    keep_to_one_processor(own)
     store = open_store(StoreSettings(directory))
     return End(port, store, own, peer, ltp, rate_bytes_s=RATE_BYTES_S)
 

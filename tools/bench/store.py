@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flight.ports.processor import keep_to_one_processor
+from flight.ports.processor import one_processor
 from flight.relay.settings import StoreSettings
 from flight.relay.store import Store, open_store
 from flight.relay.store.values import Delete, Deleted, Put, Reason, Result, Stored
@@ -85,10 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return ratios and write amplification."""
-    keep_to_one_processor()
     figures: dict[str, Any] = {"ratio": {}, "write_amplification": {}}
     medians: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
+    with one_processor(), tempfile.TemporaryDirectory(dir=arguments.directory) as name:
         for case, (size, count, commits) in CASES.items():
             rounds = max(5, round(commits * arguments.rounds))
             print(f"{case}: {rounds} commits", file=sys.stderr, flush=True)
