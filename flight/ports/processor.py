@@ -2,12 +2,13 @@
 
 The two never run at once: whoever runs Python holds the interpreter, and the writer sleeps while
 the medium works. On one processor each wakes the other with a switch; on two, an idle processor
-has to be woken each time, which costs a good part of what the medium itself takes.
+has to be woken each time, which costs a good part of what the medium itself takes. It is a matter
+of speed alone: where the system does not allow it, everything goes on without.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 STAT = Path("/proc/thread-self/stat")
@@ -25,11 +26,11 @@ def one_processor(number: int | None = None) -> Iterator[None]:
     allowed = sorted(os.sched_getaffinity(0))
     chosen = _current() if number is None else allowed[number % len(allowed)]
     _given.update(allowed)
-    os.sched_setaffinity(0, {chosen} & _given or {allowed[0]})
+    _allow({chosen} & _given or {allowed[0]})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, allowed)
+        _allow(allowed)
         _given.clear()
 
 
@@ -40,11 +41,16 @@ def all_processors() -> Iterator[None]:
         yield
         return
     one = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, _given)
+    _allow(_given)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, one)
+        _allow(one)
+
+
+def _allow(processors: Iterable[int]) -> None:
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, processors)
 
 
 def _current() -> int:

@@ -63,8 +63,9 @@ def test_an_array_of_another_kind_is_refused_with_its_file_and_a_remedy(
 def test_files_without_an_array_are_refused(tmp_path: Path) -> None:
     (tmp_path / "words.npy").write_bytes(b"no array")
     (tmp_path / "empty.npy").write_bytes(b"")
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04")
     np.savez(tmp_path / "other.npz", frames=RAMP)
-    for name in ("words.npy", "empty.npy", "other.npz", "missing.npy"):
+    for name in ("words.npy", "empty.npy", "cut.npz", "other.npz", "missing.npy"):
         with pytest.raises(ArrayFileError, match=name):
             read_array(tmp_path / name, "map")
 

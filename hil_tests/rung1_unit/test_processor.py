@@ -64,3 +64,12 @@ def test_without_proc_the_first_processor_allowed_is_taken(
     monkeypatch.setattr(processor, "STAT", tmp_path / "missing")
     with one_processor():
         assert allowed() == ALLOWED[:1]
+
+
+def test_a_system_that_forbids_it_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    with one_processor(), all_processors():
+        assert allowed() == ALLOWED

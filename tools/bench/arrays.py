@@ -1,5 +1,6 @@
 """Arrays of the codec bench, the user's or ours, as the codecs take them."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,6 @@ def _load(path: Path) -> Array:
         raise ArrayFileError(f"{path}: {error.strerror or error}") from error
     except KeyError as error:
         raise ArrayFileError(f"{path}: an .npz needs the array 'counts'") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArrayFileError(f"{path}: no array of numbers; write it with numpy.save") from error
     return np.asarray(loaded)
