@@ -66,9 +66,10 @@ def read_array(path: Path, kind: str) -> Array:
 
 def _load(path: Path) -> Array:
     try:
-        loaded = np.load(path)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            return np.asarray(loaded["counts"])
+        with path.open("rb") as file:
+            loaded = np.load(file)
+            if isinstance(loaded, np.lib.npyio.NpzFile):
+                return np.asarray(loaded["counts"])
     except OSError as error:
         raise ArrayFileError(f"{path}: {error.strerror or error}") from error
     except KeyError as error:
